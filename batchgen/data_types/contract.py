@@ -1,0 +1,132 @@
+"""What a data type says: how its source becomes records, a record a prompt, an answer a verdict, and results objects.
+
+The stages know data types only through this module; a data type knows opened sources and plain values, and never a
+connection.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+from batchgen.models import Prompt
+from batchgen.sources.opened import OpenedSource
+
+
+class TypeOptions(BaseModel):
+    """Base of a data type's options: plain values that are stored with the job."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+Options = TypeVar("Options", bound=TypeOptions)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One thing to generate for: the source's own id (or the row number) and JSON-able data."""
+
+    record_id: str
+    data: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class BadRow:
+    """A row of the source that cannot be a record; `place` names it for people, for example `line 7`."""
+
+    record_id: str
+    place: str
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class Feedback:
+    """Why the last answer was not accepted: goes into the next prompt where it can help."""
+
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The answer holds; `output` is its JSON-able value, as it stands in results.jsonl."""
+
+    output: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The answer does not hold: a stable reason code, what was wrong in words, whether the model should be told."""
+
+    reason: str
+    detail: str
+    helps_next_try: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One line of results.jsonl with the record it answers."""
+
+    record: Record
+    output: Any
+    iteration: int
+
+
+class DataFetcherStrategy(ABC, Generic[Options]):
+    """Turns an opened source into records, as a stream, in an order that is the same from run to run."""
+
+    @abstractmethod
+    def fetch(self, source: OpenedSource, options: Options) -> Iterator[Record | BadRow]:
+        """Yield records and rows that cannot be one; raises SourceUnreadable for a source that is none of its kind."""
+
+
+class PromptGenerator(ABC, Generic[Options]):
+    """Turns a record into the prompt for it. Made once per batch; pure: the same record gives the same prompt."""
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+
+    @abstractmethod
+    def prompt(self, record: Record, feedback: Feedback | None = None) -> Prompt:
+        """Return the prompt; with feedback, one that says what was wrong with the last answer."""
+
+
+class ResultStrategy(ABC, Generic[Options]):
+    """Judges the text of an answer. Empty, refused, cut and filtered answers never come here."""
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+
+    @abstractmethod
+    def judge(self, record: Record, text: str) -> Accepted | Refused:
+        """Accept the answer with its value, or refuse it with a reason code."""
+
+    def write_objects(self, results: Iterable[Result], folder: Path) -> None:  # noqa: B027 - most types have none
+        """Write files that readers want beside results.jsonl into `folder`; each becomes an object of its name."""
+
+
+@dataclass(frozen=True)
+class DataType(Generic[Options]):
+    """One data type: its parts, and what the command line and the forms show of it."""
+
+    name: str
+    summary: str
+    """One line for lists and forms."""
+    source_help: str
+    """What to give as the source."""
+    options_type: type[Options]
+    fetcher: type[DataFetcherStrategy[Options]]
+    prompt_generator: type[PromptGenerator[Options]]
+    result_strategy: type[ResultStrategy[Options]]
+    default_model: str = "gpt-4o-mini"
+    default_max_retries: int = 3
+    required_capabilities: frozenset[str] = field(default_factory=frozenset)
+    """Capabilities of the catalogue that a model needs for it."""
+
+    FEEDBACK_LIMIT: ClassVar[int] = 2_000
+    """Characters of feedback that a prompt may get: longer texts cost more than they help."""

@@ -1,0 +1,330 @@
+"""Every error raised on purpose: a stable code, one line that says what is wrong, and a remedy that says what to do.
+
+Fields are attributes, so that callers read ids instead of parsing sentences. An error is raised once, at the edge, from
+its cause.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+@dataclass(eq=False)
+class BatchgenError(Exception):
+    """Root of the errors below."""
+
+    code: ClassVar[str] = "error"
+    template: ClassVar[str] = ""
+    remedy_template: ClassVar[str] = ""
+
+    def __post_init__(self) -> None:
+        """Keep the field values as `args`, so that the error can be pickled."""
+        super().__init__(*(getattr(self, field.name) for field in dataclasses.fields(self)))
+
+    @property
+    def message(self) -> str:
+        """One line: what is wrong."""
+        return self.template.format(**vars(self))
+
+    @property
+    def remedy(self) -> str:
+        """One line: what to do about it."""
+        return self.remedy_template.format(**vars(self))
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.remedy}".strip()
+
+
+# What the user gave: nothing has been sent, exit code 2.
+
+
+@dataclass(eq=False)
+class InputError(BatchgenError):
+    """The call, its settings or its source cannot be used; nothing was sent."""
+
+
+@dataclass(eq=False)
+class UsageError(InputError):
+    """The call contradicts itself."""
+
+    code = "usage"
+    template = "{problem}"
+    remedy_template = "{advice}"
+    problem: str
+    advice: str = ""
+
+
+@dataclass(eq=False)
+class MissingSetting(InputError):
+    """A connection has no address."""
+
+    code = "missing_setting"
+    template = "{what} is not configured: {variable} is not set."
+    remedy_template = "Set {variable} in the environment or in .env, or use the batchgen command, which embeds it."
+    what: str
+    variable: str
+
+
+@dataclass(eq=False)
+class InvalidSetting(InputError):
+    """A setting has a value that cannot be used."""
+
+    code = "invalid_setting"
+    template = "{variable} cannot be used: {problem}."
+    remedy_template = "Correct {variable} in the environment or in .env."
+    variable: str
+    problem: str
+
+
+@dataclass(eq=False)
+class UnknownDataType(InputError):
+    """No data type has this name."""
+
+    code = "unknown_data_type"
+    template = "There is no data type {name!r}."
+    remedy_template = "Known data types: {known}."
+    name: str
+    known: str
+
+
+@dataclass(eq=False)
+class UnknownModel(InputError):
+    """The model catalogue does not hold this model."""
+
+    code = "unknown_model"
+    template = "The catalogue holds no model {model!r} for batches."
+    remedy_template = "Known models: {known}."
+    model: str
+    known: str
+
+
+@dataclass(eq=False)
+class InvalidOption(InputError):
+    """An option of the data type is unknown or has a wrong value."""
+
+    code = "invalid_option"
+    template = "The options of data type {data_type!r} cannot be used: {problem}."
+    remedy_template = "Known options: {known}."
+    data_type: str
+    problem: str
+    known: str
+
+
+@dataclass(eq=False)
+class SourceNotFound(InputError):
+    """The source does not exist or cannot be opened."""
+
+    code = "source_not_found"
+    template = "The source {source} cannot be opened: {problem}."
+    remedy_template = "Give the path of a file or folder, or an s3:// address that these credentials may read."
+    source: str
+    problem: str
+
+
+@dataclass(eq=False)
+class SourceEmpty(InputError):
+    """The source holds no record."""
+
+    code = "source_empty"
+    template = "The source {source} holds no records."
+    remedy_template = "{advice}"
+    source: str
+    advice: str = "Check the file; a CSV needs a header line and at least one row."
+
+
+@dataclass(eq=False)
+class SourceUnreadable(InputError):
+    """The source is not what it was taken for: encoding, format, columns."""
+
+    code = "source_unreadable"
+    template = "The source {source} cannot be read: {problem}."
+    remedy_template = "{advice}"
+    source: str
+    problem: str
+    advice: str
+
+
+@dataclass(eq=False)
+class BadSourceRow(InputError):
+    """A row of the source cannot be used."""
+
+    code = "bad_source_row"
+    template = "{source}, {place}: {problem}."
+    remedy_template = "Mend the row, or go on without it by --skip-bad-rows."
+    source: str
+    place: str
+    problem: str
+
+
+@dataclass(eq=False)
+class JobConflict(InputError):
+    """A job of this name exists and is another one."""
+
+    code = "job_conflict"
+    template = "A job named {job_id!r} exists and differs in: {differences}."
+    remedy_template = "Give the new job another name, or repeat the first call exactly to go on with the old one."
+    job_id: str
+    differences: str
+
+
+@dataclass(eq=False)
+class AccessDenied(InputError):
+    """A service knows us and says no (401, 403)."""
+
+    code = "access_denied"
+    template = "{service} refused the credentials: {problem}."
+    remedy_template = "Check {variable}."
+    service: str
+    problem: str
+    variable: str
+
+
+@dataclass(eq=False)
+class BucketMissing(InputError):
+    """The bucket does not exist."""
+
+    code = "bucket_missing"
+    template = "The bucket {bucket!r} does not exist at {endpoint}."
+    remedy_template = "Create it, or correct BATCHGEN_S3_BUCKET."
+    bucket: str
+    endpoint: str
+
+
+@dataclass(eq=False)
+class LocalStackError(InputError):
+    """A part of the embedded stack cannot run on this machine."""
+
+    code = "local_stack"
+    template = "{problem}"
+    remedy_template = "{advice}"
+    problem: str
+    advice: str = ""
+
+
+# What a service does: the batch keeps its status.
+
+
+@dataclass(eq=False)
+class Unavailable(BatchgenError):
+    """A service is away for now (no connection, 429, 5xx): the batch keeps its status, the next tick goes on."""
+
+    code = "unavailable"
+    template = "{service} is not available: {problem}."
+    remedy_template = "It is tried again; nothing is lost. If it lasts, check that {service} runs and can be reached."
+    service: str
+    problem: str
+    retry_after_s: float | None = None
+
+
+@dataclass(eq=False)
+class RequestRefused(BatchgenError):
+    """OpenAI refused a request for good (4xx): sending it again as it is makes no sense."""
+
+    code = "request_refused"
+    template = "OpenAI refused {operation} ({status}): {problem}."
+    remedy_template = "Correct what it names; the batch is kept."
+    operation: str
+    status: int
+    problem: str
+
+
+@dataclass(eq=False)
+class CutShort(BatchgenError):
+    """A download ended before its content did."""
+
+    code = "cut_short"
+    template = "The download of {name} ended after {received} of {expected} bytes."
+    remedy_template = "It is tried again."
+    name: str
+    received: int
+    expected: int
+
+
+# What the state allows.
+
+
+@dataclass(eq=False)
+class BatchNotFound(InputError):
+    """No batch has this id."""
+
+    code = "batch_not_found"
+    template = "There is no batch {batch_id!r}."
+    remedy_template = "batchgen status lists the batches of this Redis."
+    batch_id: str
+
+
+@dataclass(eq=False)
+class JobNotFound(InputError):
+    """No job has this id."""
+
+    code = "job_not_found"
+    template = "There is no job {job_id!r}."
+    remedy_template = "batchgen status lists the jobs of this Redis."
+    job_id: str
+
+
+@dataclass(eq=False)
+class InvalidTransition(BatchgenError):
+    """The lifecycle has no such move."""
+
+    code = "invalid_transition"
+    template = "A batch cannot move from {before} to {after}."
+    remedy_template = "Legal moves stand in batchgen/lifecycle.py."
+    before: str
+    after: str
+
+
+@dataclass(eq=False)
+class StatusChanged(BatchgenError):
+    """Somebody else moved the batch first."""
+
+    code = "status_changed"
+    template = "Batch {batch_id} is {found}, not {expected}: somebody else moved it first."
+    remedy_template = "Read it again by batchgen status {batch_id}."
+    batch_id: str
+    expected: str
+    found: str
+
+
+@dataclass(eq=False)
+class LeaseLost(BatchgenError):
+    """This worker's claim on the batch has run out, and another may hold it."""
+
+    code = "lease_lost"
+    template = "The lease on batch {batch_id} was lost: another worker may hold it."
+    remedy_template = "Nothing was written; the other worker goes on."
+    batch_id: str
+
+
+@dataclass(eq=False)
+class BatchBusy(BatchgenError):
+    """Another worker holds the batch."""
+
+    code = "batch_busy"
+    template = "Batch {batch_id} is being worked on by another process."
+    remedy_template = "Try again in a moment."
+    batch_id: str
+
+
+@dataclass(eq=False)
+class DecisionRefused(InputError):
+    """A review decision cannot be carried out; nothing was decided."""
+
+    code = "decision_refused"
+    template = "The decision on batch {batch_id} is refused: {problem}."
+    remedy_template = "{advice}"
+    batch_id: str
+    problem: str
+    advice: str = "Nothing was decided."
+
+
+@dataclass(eq=False)
+class UnsafeObjectName(BatchgenError):
+    """An object name would leave its prefix."""
+
+    code = "unsafe_object_name"
+    template = "The object name {name!r} is not allowed."
+    remedy_template = "Use relative names of letters, digits and ._-/ without empty, '.' or '..' parts."
+    name: str

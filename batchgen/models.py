@@ -1,0 +1,299 @@
+"""The nouns: jobs, batches, the files they are sent in, prompts, and what comes out.
+
+Batches and jobs live in Redis and in S3's manifests as the JSON of these models, so a field may be added with a default
+but never renamed. Prompts are made by the hundred thousand and are plain classes.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Self
+
+import orjson
+from pydantic import BaseModel, ConfigDict, Field
+
+from batchgen.lifecycle import MAX_PROCESSING_TRIES, BatchStatus
+
+DEFAULT_MAX_RETRIES = 3
+
+
+class Endpoint(StrEnum):
+    """The OpenAI endpoints a batch can be for."""
+
+    CHAT = "/v1/chat/completions"
+    RESPONSES = "/v1/responses"
+
+
+class Frozen(BaseModel):
+    """A value: immutable, no unknown fields."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Usage(Frozen):
+    """Tokens as OpenAI reports them; cached input is part of input."""
+
+    input_tokens: int = 0
+    cached_input_tokens: int = 0
+    output_tokens: int = 0
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            input_tokens=self.input_tokens + other.input_tokens,
+            cached_input_tokens=self.cached_input_tokens + other.cached_input_tokens,
+            output_tokens=self.output_tokens + other.output_tokens,
+        )
+
+
+class StoredObject(Frozen):
+    """An object in S3 for the reader of the results."""
+
+    key: str
+    url: str
+    size: int
+    sha256: str
+    content_type: str
+
+
+class UploadedBatchInfo(Frozen):
+    """A batch and where its results can be read."""
+
+    batch_id: str
+    objects: tuple[StoredObject, ...]
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """The public addresses, in the order of the objects."""
+        return tuple(stored.url for stored in self.objects)
+
+
+class Iteration(Frozen):
+    """One sending of (a part of) a batch: what was sent, what OpenAI made of it, what it cost."""
+
+    number: int
+    requests: int
+    requests_bytes: int
+    requests_sha256: str
+    """Fingerprint of the JSONL file; stands in the OpenAI batch's metadata."""
+    requests_tokens: int | None = None
+    """Input tokens, counted only where the model's enqueued-token limit is known."""
+
+    send: int = 0
+    """How often this file was offered to OpenAI; raised only once the former send is known to have failed unbilled."""
+    sent_at: datetime | None = None
+    """When the create call of this send began: set before the call, so that a crash leaves a trace."""
+    input_file_id: str | None = None
+    openai_batch_id: str | None = None
+    former_openai_batch_ids: tuple[str, ...] = ()
+    """Sends that failed unbilled."""
+    openai_status: str | None = None
+    completed_requests: int = 0
+    """Progress as OpenAI tells it; for display only, it can be wrong."""
+    output_file_id: str | None = None
+    error_file_id: str | None = None
+    validation_errors: tuple[ValidationProblem, ...] = ()
+
+    settled: bool = False
+    answers: int = 0
+    usage: Usage = Usage()
+    cost_usd: Decimal = Decimal(0)
+
+
+class ValidationProblem(Frozen):
+    """Why OpenAI refused a batch file, and which line (from 1) it named, if any."""
+
+    code: str
+    message: str
+    line: int | None = None
+
+
+class Decision(Frozen):
+    """What a reviewer decided, about which iteration, and why."""
+
+    action: str
+    iteration: int
+    reviewer: str
+    note: str = ""
+    records: int
+    decided_at: datetime
+
+
+class Batch(Frozen):
+    """One unit of work (at most 50,000 records of a job) through all its iterations."""
+
+    batch_id: str
+    job_id: str
+    number: int
+    """Which of the job's batches, from 1."""
+    data_type: str
+    options: dict[str, Any]
+    """The data type's options, as given and checked."""
+    model: str
+    endpoint: Endpoint
+    created_at: datetime
+    updated_at: datetime
+
+    status: BatchStatus = BatchStatus.PENDING
+    iteration: int = 1
+    retry_count: int = 0
+    max_retries: int = DEFAULT_MAX_RETRIES
+
+    records: int
+    accepted: int = 0
+    refused: int = 0
+    failed: int = 0
+    reasons: dict[str, int] = Field(default_factory=dict)
+    """Records refused or failed, by reason code."""
+
+    iterations: tuple[Iteration, ...]
+    ledger: str | None = None
+    """Where below state/<batch_id>/ the newest ledger and results lie, for example 1/processed."""
+    dry_iterations: int = 0
+    processing_failures: int = 0
+    not_before: datetime | None = None
+    waiting_for: str | None = None
+    """Why a PENDING batch is held back, in words."""
+    last_error: str | None = None
+    simulated: bool = False
+    objects: tuple[StoredObject, ...] = ()
+    decisions: tuple[Decision, ...] = ()
+
+    @property
+    def current(self) -> Iteration:
+        """The iteration under way, or the last one."""
+        return self.iterations[-1]
+
+    @property
+    def pending(self) -> int:
+        """Records that are not accepted, refused or failed yet."""
+        return self.records - self.accepted - self.refused - self.failed
+
+    @property
+    def usage(self) -> Usage:
+        """Tokens of all iterations."""
+        return sum((each.usage for each in self.iterations), Usage())
+
+    @property
+    def cost_usd(self) -> Decimal:
+        """US dollars of all iterations, at the prices of the day each was settled."""
+        return sum((each.cost_usd for each in self.iterations), Decimal(0))
+
+    @property
+    def openai_batch_ids(self) -> tuple[str, ...]:
+        """Every OpenAI batch made for this batch, oldest first."""
+        ids: list[str] = []
+        for each in self.iterations:
+            ids.extend(each.former_openai_batch_ids)
+            if each.openai_batch_id:
+                ids.append(each.openai_batch_id)
+        return tuple(ids)
+
+    @property
+    def needs_a_person(self) -> bool:
+        """Whether no stage will move it by itself any more."""
+        if self.status is BatchStatus.FAILED:
+            return self.processing_failures > MAX_PROCESSING_TRIES
+        return self.status in {BatchStatus.READY_FOR_REVIEW, BatchStatus.COMPLETED, BatchStatus.EXHAUSTED}
+
+    def with_current(self, **changes: Any) -> Self:
+        """Change the iteration under way."""
+        return self.model_copy(update={"iterations": (*self.iterations[:-1], self.current.model_copy(update=changes))})
+
+    def info(self) -> UploadedBatchInfo:
+        """Where the results are."""
+        return UploadedBatchInfo(batch_id=self.batch_id, objects=self.objects)
+
+
+class Job(Frozen):
+    """One call of generate. Its records fill one or more batches."""
+
+    job_id: str
+    data_type: str
+    source: str
+    source_fingerprint: str
+    """SHA-256 over all records as they were fetched."""
+    options: dict[str, Any]
+    model: str
+    endpoint: Endpoint
+    max_retries: int
+    records: int
+    batch_ids: tuple[str, ...]
+    created_at: datetime
+
+
+class BatchFile(Frozen):
+    """One JSONL file to submit, on this machine's disk, with the records it was made from beside it."""
+
+    requests_path: Path
+    requests: int
+    requests_bytes: int
+    requests_sha256: str
+    requests_tokens: int | None
+    records_path: Path
+    records: int
+    bad_rows: int
+
+
+class ProcessedBatchData(Frozen):
+    """The processed results of an iteration on this machine's disk, and the names they get in S3."""
+
+    batch_id: str
+    iteration: int
+    results_path: Path
+    ledger_path: Path
+    rejected_path: Path
+    object_name: str = "results.jsonl"
+    accepted: int
+    refused: int
+    failed: int
+    unresolved: int
+    reasons: dict[str, int]
+
+
+class Prompt:
+    """One request to a model; turns itself into its line of a batch file."""
+
+    __slots__ = ("max_output_tokens", "messages", "schema", "schema_name")
+
+    def __init__(
+        self,
+        messages: list[dict[str, Any]],
+        *,
+        schema: dict[str, Any] | orjson.Fragment | None = None,
+        schema_name: str = "answer",
+        max_output_tokens: int | None = None,
+    ) -> None:
+        """Take chat messages and, for structured output, a strict JSON schema (or its JSON, to serialise it once)."""
+        self.messages = messages
+        self.schema = schema
+        self.schema_name = schema_name
+        self.max_output_tokens = max_output_tokens
+
+    def body(self, model: str, endpoint: Endpoint) -> dict[str, Any]:
+        """The request body that the endpoint takes."""
+        if endpoint is Endpoint.CHAT:
+            body: dict[str, Any] = {"model": model, "messages": self.messages}
+            if self.schema is not None:
+                named = {"name": self.schema_name, "strict": True, "schema": self.schema}
+                body["response_format"] = {"type": "json_schema", "json_schema": named}
+            if self.max_output_tokens is not None:
+                body["max_completion_tokens"] = self.max_output_tokens
+            return body
+        body = {"model": model, "input": self.messages}
+        if self.schema is not None:
+            form = {"type": "json_schema", "name": self.schema_name, "strict": True, "schema": self.schema}
+            body["text"] = {"format": form}
+        if self.max_output_tokens is not None:
+            body["max_output_tokens"] = self.max_output_tokens
+        return body
+
+    def line(self, custom_id: str, model: str, endpoint: Endpoint) -> bytes:
+        """The line of the batch file, newline included."""
+        request = {"custom_id": custom_id, "method": "POST", "url": endpoint, "body": self.body(model, endpoint)}
+        return orjson.dumps(request, option=orjson.OPT_APPEND_NEWLINE)
+
+
+Iteration.model_rebuild()

@@ -1,0 +1,101 @@
+"""Every setting, read once at the top (command line, flows, services) and handed down as values.
+
+The environment wins over `.env`, which is searched from the working directory upward, then from the running script's
+folder upward. BATCHGEN_ENV_FILE names another file; set to nothing, none is read.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from batchgen.errors import InvalidSetting, MissingSetting
+
+DEFAULT_PUBLIC_URL = "https://d3fej89xf1vai5.cloudfront.net/"
+
+
+def default_state_dir() -> Path:
+    """Where this user's local state lies: the XDG state folder."""
+    base = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
+    return Path(base) / "batchgen"
+
+
+class Settings(BaseSettings):
+    """All settings; the name of each environment variable is its alias."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True, env_ignore_empty=True)
+
+    openai_api_key: SecretStr | None = Field(None, alias="OPENAI_API_KEY")
+    """Key for OpenAI or a server that speaks its API."""
+    openai_base_url: str | None = Field(None, alias="OPENAI_BASE_URL")
+    """Address of a server that speaks OpenAI's API, ending in /v1; unset: OpenAI itself."""
+    redis_url: SecretStr | None = Field(None, alias="REDIS_URL")
+    """Address of Redis 7 or Valkey, for example redis://127.0.0.1:6379/0."""
+    aws_access_key_id: str | None = Field(None, alias="AWS_ACCESS_KEY_ID")
+    """S3 credentials; unset: boto3's default chain."""
+    aws_secret_access_key: SecretStr | None = Field(None, alias="AWS_SECRET_ACCESS_KEY")
+    """S3 credentials; unset: boto3's default chain."""
+    aws_session_token: SecretStr | None = Field(None, alias="AWS_SESSION_TOKEN")
+    """Third part of temporary S3 credentials."""
+    aws_region: str | None = Field(None, alias="AWS_REGION")
+    """Region of the bucket; unset: boto3's default chain."""
+    aws_endpoint_url_s3: str | None = Field(None, alias="AWS_ENDPOINT_URL_S3")
+    """Address of a server that speaks S3; unset: AWS."""
+
+    s3_bucket: str | None = Field(None, alias="BATCHGEN_S3_BUCKET")
+    """Bucket for inputs, raw outputs, results and manifests."""
+    public_url: str = Field(DEFAULT_PUBLIC_URL, alias="BATCHGEN_PUBLIC_URL")
+    """Domain under which the objects of the bucket can be read."""
+    redis_prefix: str = Field("batchgen", alias="BATCHGEN_REDIS_PREFIX", pattern=r"^[A-Za-z0-9_.-]+$")
+    """First part of every Redis key; two installations may share a Redis under two prefixes."""
+    poll_interval_s: float = Field(30.0, alias="BATCHGEN_POLL_INTERVAL_S", gt=0)
+    """Seconds between two looks at what OpenAI is doing."""
+    adopt_wait_s: float = Field(30.0, alias="BATCHGEN_ADOPT_WAIT_S", ge=0)
+    """Seconds to wait, after a create call whose answer was lost, before the batch counts as not made."""
+    lease_s: float = Field(30.0, alias="BATCHGEN_LEASE_S", gt=0)
+    """Seconds after which a batch whose worker was killed can be claimed by another."""
+    openai_usage_tier: int | None = Field(None, alias="BATCHGEN_OPENAI_USAGE_TIER", ge=1, le=5)
+    """The account's usage tier; tells the enqueued-token limits. Unset: none is assumed."""
+    model_catalog: Path | None = Field(None, alias="BATCHGEN_MODEL_CATALOG")
+    """A YAML file with models beside those that batchgen knows, in the form of its own catalogue."""
+    state_dir: Path = Field(default_factory=default_state_dir, alias="BATCHGEN_STATE_DIR")
+    """Folder for working files and the embedded stack."""
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", alias="BATCHGEN_LOG_LEVEL")
+    """Least level of the events that are shown."""
+    log_format: Literal["console", "json"] = Field("console", alias="BATCHGEN_LOG_FORMAT")
+    """How events are shown on stderr."""
+
+    @classmethod
+    def load(cls) -> Settings:
+        """Read the environment and .env; raises InvalidSetting with the variable's name."""
+        try:
+            return cls(_env_file=find_env_file(), _env_file_encoding="utf-8")
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            field = str(first["loc"][0]) if first["loc"] else "?"
+            raise InvalidSetting(variable=field, problem=first["msg"]) from None
+
+    def require(self, *, what: str, field: str) -> str:
+        """Return a setting that must be there, or raise MissingSetting with its variable's name."""
+        value = getattr(self, field)
+        if value is None:
+            raise MissingSetting(what=what, variable=str(type(self).model_fields[field].alias))
+        return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+
+
+def find_env_file() -> Path | None:
+    """The .env that counts, or None."""
+    named = os.environ.get("BATCHGEN_ENV_FILE")
+    if named is not None:
+        return Path(named) if named else None
+    script = Path(sys.argv[0]).resolve().parent if sys.argv and sys.argv[0] else Path.cwd()
+    for start in (Path.cwd(), script):
+        for folder in (start, *start.parents):
+            if (folder / ".env").is_file():
+                return folder / ".env"
+    return None

@@ -106,7 +106,7 @@ class ResultStrategy(ABC, Generic[Options]):
     def judge(self, record: Record, text: str) -> Accepted | Refused:
         """Accept the answer with its value, or refuse it with a reason code."""
 
-    def write_objects(self, results: Iterable[Result], folder: Path) -> None:  # noqa: B027 - most types have none
+    def write_objects(self, results: Iterable[Result], folder: Path) -> None:
         """Write files that readers want beside results.jsonl into `folder`; each becomes an object of its name."""
 
 

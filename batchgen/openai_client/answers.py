@@ -1,0 +1,164 @@
+"""Lines of output and error files, read leniently: servers differ in keys they leave out and in how they nest."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from batchgen.models import Endpoint, Usage
+
+SIMULATOR_FINGERPRINT = "fp_simulator"
+_CUSTOM_ID = re.compile(rb'"custom_id"\s*:\s*"([^"\\]*)"')
+_OK = 200
+_QUOTA = 429
+UNANSWERED_CODES = frozenset({"batch_expired", "batch_cancelled", "request_timeout"})
+"""Error codes of lines that OpenAI never worked on: the record's own count of failed tries stays."""
+
+
+@dataclass(slots=True)
+class Answer:
+    """What a model said: its text, or why there is none that can be judged."""
+
+    text: str
+    problem: str | None
+    """A reason code: model_refusal, content_filter, truncated, empty_answer."""
+    detail: str
+    input_tokens: int
+    cached_input_tokens: int
+    output_tokens: int
+    simulated: bool
+
+
+@dataclass(slots=True)
+class Failure:
+    """A request that OpenAI could not answer; `own` tells whether it counts as a failed try of the record."""
+
+    code: str
+    message: str
+    own: bool
+
+
+def quick_custom_id(line: bytes) -> str | None:
+    """The first custom id in a line without parsing it; the line's own one in all but contrived cases."""
+    match = _CUSTOM_ID.search(line)
+    return match[1].decode("utf-8", "replace") if match else None
+
+
+def read_line(line: bytes, endpoint: Endpoint) -> tuple[str | None, Answer | Failure]:
+    """The custom id and what stands for it; a line that is no JSON object is (None, Failure)."""
+    try:
+        row = orjson.loads(line)
+    except orjson.JSONDecodeError as unreadable:
+        return None, Failure("unreadable_line", str(unreadable), own=True)
+    if not isinstance(row, dict):
+        return None, Failure("unreadable_line", "not an object", own=True)
+    custom_id = row.get("custom_id")
+    return custom_id if isinstance(custom_id, str) else None, _outcome(row, endpoint)
+
+
+def _outcome(row: dict[str, Any], endpoint: Endpoint) -> Answer | Failure:
+    response = row.get("response")
+    if not isinstance(response, dict):
+        error = row.get("error")
+        if not isinstance(error, dict):
+            return Failure("no_response", "the line holds neither a response nor an error", own=True)
+        code = str(error.get("code") or "request_failed")
+        return Failure(code, str(error.get("message") or ""), own=code not in UNANSWERED_CODES)
+    body = _body(response)
+    if body is None:
+        return Failure("unreadable_response", "the response body is no JSON object", own=True)
+    status = response.get("status_code", _OK)
+    if isinstance(status, int) and status >= 400:  # noqa: PLR2004 - HTTP status codes
+        return _failure(status, body)
+    return read_body(body, endpoint)
+
+
+def read_body(body: dict[str, Any], endpoint: Endpoint) -> Answer | Failure:
+    """The answer in a response body of either endpoint."""
+    try:
+        return _chat(body) if endpoint is Endpoint.CHAT else _responses(body)
+    except (KeyError, IndexError, TypeError, AttributeError) as error:
+        return Failure("unreadable_response", f"the response body has no {error}", own=True)
+
+
+def _body(response: dict[str, Any]) -> dict[str, Any] | None:
+    body = response.get("body")
+    if isinstance(body, str):  # some servers nest it as text
+        try:
+            body = orjson.loads(body)
+        except orjson.JSONDecodeError:
+            return None
+    return body if isinstance(body, dict) else None
+
+
+def _failure(status: int, body: dict[str, Any]) -> Failure:
+    error = body.get("error")
+    found = error if isinstance(error, dict) else body
+    message = str(found.get("message") or f"HTTP {status}")
+    return Failure(str(found.get("code") or f"http_{status}"), message, own=status != _QUOTA)
+
+
+def _chat(body: dict[str, Any]) -> Answer:
+    choice = body["choices"][0]
+    message = choice["message"]
+    usage = body.get("usage") or {}
+    text = message.get("content")
+    if isinstance(text, list):  # content parts, as some servers send them
+        text = "".join(part.get("text") or "" for part in text)
+    problem, detail = _verdict(text, message.get("refusal"), choice.get("finish_reason"))
+    return Answer(
+        text or "",
+        problem,
+        detail,
+        usage.get("prompt_tokens") or 0,
+        (usage.get("prompt_tokens_details") or {}).get("cached_tokens") or 0,
+        usage.get("completion_tokens") or 0,
+        _simulated(body),
+    )
+
+
+def _responses(body: dict[str, Any]) -> Answer:
+    parts = [part for item in body["output"] if item.get("type") == "message" for part in item["content"]]
+    text = "".join(part.get("text") or "" for part in parts if part.get("type") == "output_text")
+    refusal = next((part.get("refusal") for part in parts if part.get("type") == "refusal"), None)
+    finish = (body.get("incomplete_details") or {}).get("reason")
+    usage = body.get("usage") or {}
+    problem, detail = _verdict(text, refusal, finish)
+    return Answer(
+        text,
+        problem,
+        detail,
+        usage.get("input_tokens") or 0,
+        (usage.get("input_tokens_details") or {}).get("cached_tokens") or 0,
+        usage.get("output_tokens") or 0,
+        _simulated(body),
+    )
+
+
+def _verdict(text: str | None, refusal: str | None, finish: str | None) -> tuple[str | None, str]:
+    if refusal:
+        return "model_refusal", refusal
+    if finish in {"length", "max_output_tokens"}:
+        return "truncated", "the answer was cut off at the output token limit"
+    if finish == "content_filter":
+        return "content_filter", "the content filter stopped the answer"
+    if not text:
+        return "empty_answer", "the answer holds no text"
+    return None, ""
+
+
+def _simulated(body: dict[str, Any]) -> bool:
+    fingerprint = body.get("system_fingerprint")
+    return isinstance(fingerprint, str) and fingerprint.startswith(SIMULATOR_FINGERPRINT)
+
+
+def usage_of(answer: Answer) -> Usage:
+    """The answer's tokens as a value."""
+    return Usage(
+        input_tokens=answer.input_tokens,
+        cached_input_tokens=answer.cached_input_tokens,
+        output_tokens=answer.output_tokens,
+    )

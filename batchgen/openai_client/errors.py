@@ -1,0 +1,60 @@
+"""Turns what the OpenAI SDK raises into our errors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx2
+import openai
+
+from batchgen.errors import AccessDenied, RequestRefused, Unavailable
+
+SERVICE = "OpenAI"
+TOKEN_LIMIT = "token_limit_exceeded"  # noqa: S105 - an error code
+_DENIED = {401, 403}
+_WAIT = {408, 409, 429}
+_SERVER_ERROR = 500
+
+
+@contextmanager
+def openai_errors(operation: str) -> Iterator[None]:
+    """Raise Unavailable where waiting can help (after the SDK's own retries), else AccessDenied or RequestRefused."""
+    try:
+        yield
+    except openai.APIStatusError as error:
+        raise translate(error, operation) from error
+    except (openai.APIConnectionError, httpx2.HTTPError, httpx2.StreamError) as error:
+        raise Unavailable(service=SERVICE, problem=f"{operation}: {_reason(error)}") from error
+
+
+def translate(error: openai.APIStatusError, operation: str) -> Exception:
+    """The error of ours for an HTTP answer."""
+    problem = _message(error)
+    if error.status_code in _DENIED:
+        return AccessDenied(service=SERVICE, problem=problem, variable="OPENAI_API_KEY and OPENAI_BASE_URL")
+    if error.status_code in _WAIT or error.status_code >= _SERVER_ERROR:
+        return Unavailable(
+            service=SERVICE,
+            problem=f"{operation} answered {error.status_code}: {problem}",
+            retry_after_s=_retry_after(error),
+        )
+    return RequestRefused(operation=operation, status=error.status_code, problem=problem)
+
+
+def _message(error: openai.APIStatusError) -> str:
+    body = error.body
+    text = body.get("message") if isinstance(body, dict) else None
+    return " ".join(str(text or error.message).split()).rstrip(".")
+
+
+def _reason(error: Exception) -> str:
+    cause = error.__cause__ or error
+    return " ".join(str(cause).split()).rstrip(".") or type(cause).__name__
+
+
+def _retry_after(error: openai.APIStatusError) -> float | None:
+    try:
+        return float(error.response.headers["retry-after"])
+    except (KeyError, ValueError):
+        return None

@@ -1,0 +1,288 @@
+"""`BatchIdManager`: jobs and batches in Redis. One mover at a time: every change needs the batch's lease."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from redis import Redis
+from redis.backoff import ExponentialBackoff
+from redis.commands.core import Script
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.retry import Retry
+
+from batchgen.errors import BatchBusy, BatchNotFound, JobNotFound, LeaseLost, StatusChanged
+from batchgen.lifecycle import BatchStatus, check_transition
+from batchgen.models import Batch, Job
+from batchgen.storage import scripts
+from batchgen.storage.keys import Keys
+from batchgen.storage.lease import Lease
+from batchgen.storage.redis_errors import redis_errors
+
+PAGE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some batches of a listing, oldest first, and the cursor of the next page (None: this was the last)."""
+
+    batches: tuple[Batch, ...]
+    next_cursor: str | None
+
+
+def connect(url: str) -> Redis:
+    """A client with bounded retries for faults of seconds; opens no connection yet."""
+    retry = Retry(ExponentialBackoff(cap=1, base=0.05), retries=3)
+    return Redis.from_url(
+        url,
+        decode_responses=True,
+        retry=retry,
+        retry_on_error=[RedisConnectionError],
+        socket_connect_timeout=5,
+        socket_timeout=30,
+        health_check_interval=30,
+    )
+
+
+class BatchIdManager:
+    """Creates, reads, lists, moves and deletes batches. Safe to use from threads and from many processes at once."""
+
+    def __init__(self, redis: Redis, *, prefix: str = "batchgen", lease_s: float = 30.0) -> None:
+        """Take a client that decodes responses; `lease_s` is how long a dead worker's claim lasts."""
+        self._redis = redis
+        self._keys = Keys(prefix)
+        self._lease_s = lease_s
+        self._create_job = self._script(scripts.CREATE_JOB)
+        self._write_batch = self._script(scripts.WRITE_BATCH)
+        self._renew_lease = self._script(scripts.RENEW_LEASE)
+        self._release_lease = self._script(scripts.RELEASE_LEASE)
+        self._delete_batch = self._script(scripts.DELETE_BATCH)
+
+    def _script(self, source: str) -> Script:
+        return self._redis.register_script(source)
+
+    def ping(self) -> None:
+        """Raise Unavailable or AccessDenied unless Redis answers."""
+        with redis_errors():
+            self._redis.ping()
+
+    def create_job(self, job: Job, batches: list[Batch]) -> bool:
+        """Record a job and all its batches in one step; False (and nothing written) if the job id is taken."""
+        keys = [self._keys.job(job.job_id), self._keys.all_jobs()]
+        values: list[str | float] = [job.model_dump_json(), _member(job.created_at, job.job_id)]
+        for batch in batches:
+            keys += [self._keys.batch(batch.batch_id), self._keys.due(), *self._indexes(batch)]
+            values += [batch.model_dump_json(), batch.status, _batch_member(batch), _due_score(batch) or 0]
+        with redis_errors():
+            return bool(self._create_job(keys=keys, args=values))
+
+    def get(self, batch_id: str) -> Batch:
+        """Return a batch; raises BatchNotFound."""
+        with redis_errors():
+            doc = self._redis.hget(self._keys.batch(batch_id), "doc")
+        if doc is None:
+            raise BatchNotFound(batch_id)
+        return Batch.model_validate_json(doc)
+
+    def get_job(self, job_id: str) -> Job:
+        """Return a job; raises JobNotFound."""
+        with redis_errors():
+            doc = self._redis.get(self._keys.job(job_id))
+        if doc is None:
+            raise JobNotFound(job_id)
+        return Job.model_validate_json(doc)
+
+    def job_batches(self, job_id: str) -> list[Batch]:
+        """All batches of a job, in their order; raises JobNotFound."""
+        job = self.get_job(job_id)
+        return self._read(list(job.batch_ids))
+
+    def page(
+        self,
+        *,
+        status: BatchStatus | None = None,
+        data_type: str | None = None,
+        job_id: str | None = None,
+        cursor: str | None = None,
+        limit: int = PAGE,
+    ) -> Page:
+        """A page of the batches that match, oldest first: read from an index, never by a scan over keys.
+
+        A page of a job in a status may hold less than `limit` though another follows.
+        """
+        index = self._index(status, data_type, job_id)
+        start = "-" if cursor is None else f"({cursor}"
+        with redis_errors():
+            members: list[str] = self._command("ZRANGE", index, start, "+", "BYLEX", "LIMIT", 0, limit)
+        batches = self._read([_id_of(member) for member in members])
+        if job_id is not None:
+            batches = [
+                each for each in batches if status in {None, each.status} and data_type in {None, each.data_type}
+            ]
+        return Page(tuple(batches), members[-1] if len(members) == limit else None)
+
+    def iterate(
+        self, *, status: BatchStatus | None = None, data_type: str | None = None, job_id: str | None = None
+    ) -> Iterator[Batch]:
+        """Every batch that matches, page by page."""
+        cursor: str | None = None
+        while True:
+            page = self.page(status=status, data_type=data_type, job_id=job_id, cursor=cursor)
+            yield from page.batches
+            cursor = page.next_cursor
+            if cursor is None:
+                return
+
+    def due(self, now: datetime, *, limit: int = 1_000) -> list[str]:
+        """Ids of PENDING batches that need not wait any longer, longest due first."""
+        with redis_errors():
+            members: list[str] = self._command(
+                "ZRANGE", self._keys.due(), "-inf", _ms(now), "BYSCORE", "LIMIT", 0, limit
+            )
+        return [_id_of(member) for member in members]
+
+    def counts(self) -> dict[BatchStatus, int]:
+        """How many batches are in each status."""
+        with redis_errors():
+            pipe = self._redis.pipeline(transaction=False)
+            for status in BatchStatus:
+                pipe.zcard(self._keys.by_status(status))
+            return dict(zip(BatchStatus, pipe.execute(), strict=True))
+
+    def jobs(self, *, limit: int = PAGE) -> list[Job]:
+        """The newest jobs, newest first."""
+        with redis_errors():
+            members: list[str] = self._command(
+                "ZRANGE", self._keys.all_jobs(), "+", "-", "BYLEX", "REV", "LIMIT", 0, limit
+            )
+            docs = self._redis.mget([self._keys.job(_id_of(member)) for member in members]) if members else []
+        return [Job.model_validate_json(doc) for doc in docs if doc is not None]
+
+    @contextmanager
+    def lease(self, batch_id: str) -> Iterator[Lease]:
+        """Claim a batch while the block runs; raises BatchBusy if another worker holds it."""
+        token = secrets.token_hex(16)
+        key, life_ms = self._keys.lease(batch_id), int(self._lease_s * 1_000)
+        with redis_errors():
+            # Asked again after a lost answer, the set finds our own token.
+            claimed = self._redis.set(key, token, nx=True, px=life_ms) or self._redis.get(key) == token
+        if not claimed:
+            raise BatchBusy(batch_id)
+        lease = Lease(batch_id, token, life_s=self._lease_s, renew=lambda: self._renewed(key, token, life_ms))
+        lease.start()
+        try:
+            yield lease
+        finally:
+            lease.stop()
+            with redis_errors():
+                self._release_lease(keys=[key], args=[token])
+
+    def save(self, batch: Batch, lease: Lease) -> Batch:
+        """Write a batch whose status stays; raises LeaseLost, StatusChanged, BatchNotFound."""
+        return self._write(batch, lease, before=batch.status)
+
+    def move(self, batch: Batch, after: BatchStatus, lease: Lease) -> Batch:
+        """Write a batch and move it to another status in one step: compare and set.
+
+        Raises InvalidTransition, LeaseLost, StatusChanged, BatchNotFound; nothing is written then.
+        """
+        check_transition(batch.status, after)
+        return self._write(batch.model_copy(update={"status": after}), lease, before=batch.status)
+
+    def delete(self, batch_id: str) -> None:
+        """Forget a batch; its objects in S3 stay. Raises BatchNotFound, BatchBusy."""
+        batch = self.get(batch_id)
+        with self.lease(batch_id) as lease, redis_errors():
+            indexes = [self._keys.by_status(status) for status in BatchStatus]
+            indexes += [self._keys.by_data_type_and_status(batch.data_type, status) for status in BatchStatus]
+            indexes += [self._keys.all_batches(), self._keys.by_data_type(batch.data_type)]
+            indexes += [self._keys.by_job(batch.job_id)]
+            keys = [self._keys.batch(batch_id), self._keys.lease(batch_id), self._keys.due(), *indexes]
+            if not self._delete_batch(keys=keys, args=[lease.token]):
+                raise LeaseLost(batch_id)
+
+    def _write(self, batch: Batch, lease: Lease, *, before: BatchStatus) -> Batch:
+        batch = batch.model_copy(update={"updated_at": datetime.now(UTC)})
+        due = _due_score(batch)
+        keys = [
+            self._keys.batch(batch.batch_id),
+            self._keys.lease(batch.batch_id),
+            self._keys.due(),
+            self._keys.by_status(before),
+            self._keys.by_status(batch.status),
+            self._keys.by_data_type_and_status(batch.data_type, before),
+            self._keys.by_data_type_and_status(batch.data_type, batch.status),
+        ]
+        values = [lease.token, before, batch.status, batch.model_dump_json(), "" if due is None else due]
+        with redis_errors():
+            answer: list[Any] = self._write_batch(keys=keys, args=values)
+        match answer:
+            case ["ok"]:
+                return batch
+            case ["lease"]:
+                raise LeaseLost(batch.batch_id)
+            case ["missing"]:
+                raise BatchNotFound(batch.batch_id)
+            case _:
+                raise StatusChanged(batch_id=batch.batch_id, expected=before, found=str(answer[1]))
+
+    def _command(self, *parts: str | int) -> Any:
+        return self._redis.execute_command(*parts)  # type: ignore[no-untyped-call]  # the client leaves it untyped
+
+    def _renewed(self, key: str, token: str, life_ms: int) -> bool:
+        with redis_errors():
+            return bool(self._renew_lease(keys=[key], args=[token, life_ms]))
+
+    def _read(self, batch_ids: list[str]) -> list[Batch]:
+        with redis_errors():
+            pipe = self._redis.pipeline(transaction=False)
+            for batch_id in batch_ids:
+                pipe.hget(self._keys.batch(batch_id), "doc")
+            docs = pipe.execute()
+        return [Batch.model_validate_json(doc) for doc in docs if doc is not None]
+
+    def _index(self, status: BatchStatus | None, data_type: str | None, job_id: str | None) -> str:
+        if job_id is not None:
+            return self._keys.by_job(job_id)
+        if data_type is not None:
+            return (
+                self._keys.by_data_type(data_type)
+                if status is None
+                else self._keys.by_data_type_and_status(data_type, status)
+            )
+        return self._keys.all_batches() if status is None else self._keys.by_status(status)
+
+    def _indexes(self, batch: Batch) -> tuple[str, str, str, str, str]:
+        return (
+            self._keys.all_batches(),
+            self._keys.by_status(batch.status),
+            self._keys.by_data_type(batch.data_type),
+            self._keys.by_data_type_and_status(batch.data_type, batch.status),
+            self._keys.by_job(batch.job_id),
+        )
+
+
+def _ms(moment: datetime) -> int:
+    return int(moment.timestamp() * 1_000)
+
+
+def _member(created_at: datetime, identity: str) -> str:
+    return f"{_ms(created_at):013d}:{identity}"
+
+
+def _batch_member(batch: Batch) -> str:
+    return _member(batch.created_at, batch.batch_id)
+
+
+def _id_of(member: str) -> str:
+    return member.split(":", 1)[1]
+
+
+def _due_score(batch: Batch) -> int | None:
+    if batch.status is not BatchStatus.PENDING:
+        return None
+    return _ms(batch.not_before) if batch.not_before else 0

@@ -96,7 +96,6 @@ class Iteration(Frozen):
     error_file_id: str | None = None
     validation_errors: tuple[ValidationProblem, ...] = ()
 
-    settled: bool = False
     answers: int = 0
     usage: Usage = Usage()
     cost_usd: Decimal = Decimal(0)
@@ -156,6 +155,8 @@ class Batch(Frozen):
     not_before: datetime | None = None
     waiting_for: str | None = None
     """Why a PENDING batch is held back, in words."""
+    waits: int = 0
+    """How often running it was put off for the same reason; makes the next wait longer."""
     last_error: str | None = None
     simulated: bool = False
     objects: tuple[StoredObject, ...] = ()
@@ -238,19 +239,28 @@ class BatchFile(Frozen):
 
 
 class ProcessedBatchData(Frozen):
-    """The processed results of an iteration on this machine's disk, and the names they get in S3."""
+    """What a batch holds at a point (`ledger`, for example 1/processed): files on this machine's disk, and the sums."""
 
     batch_id: str
-    iteration: int
+    ledger: str
     results_path: Path
+    """Every accepted record so far, a line each, in the order of the source."""
+    results_sha256: str
     ledger_path: Path
-    rejected_path: Path
+    """Every record with a history, a line each, in the order of the source."""
     object_name: str = "results.jsonl"
     accepted: int
     refused: int
     failed: int
     unresolved: int
+    most_tries: int
+    """The highest number of failed tries among the records that are sent again."""
     reasons: dict[str, int]
+
+    @property
+    def records(self) -> int:
+        """All records of the batch: each is counted once."""
+        return self.accepted + self.refused + self.failed + self.unresolved
 
 
 class Prompt:

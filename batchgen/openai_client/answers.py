@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from batchgen.models import Endpoint, Usage
+from batchgen.models import Endpoint
 
 SIMULATOR_FINGERPRINT = "fp_simulator"
 _CUSTOM_ID = re.compile(rb'"custom_id"\s*:\s*"([^"\\]*)"')
@@ -41,10 +41,11 @@ class Failure:
     own: bool
 
 
-def quick_custom_id(line: bytes) -> str | None:
-    """The first custom id in a line without parsing it; the line's own one in all but contrived cases."""
-    match = _CUSTOM_ID.search(line)
-    return match[1].decode("utf-8", "replace") if match else None
+def custom_id_of(line: bytes) -> str | None:
+    """The custom id of a line; parses it only where the key stands in it more than once."""
+    if line.count(b'"custom_id"') == 1 and (match := _CUSTOM_ID.search(line)):
+        return match[1].decode("utf-8", "replace")
+    return read_line(line, Endpoint.CHAT)[0]
 
 
 def read_line(line: bytes, endpoint: Endpoint) -> tuple[str | None, Answer | Failure]:
@@ -153,12 +154,3 @@ def _verdict(text: str | None, refusal: str | None, finish: str | None) -> tuple
 def _simulated(body: dict[str, Any]) -> bool:
     fingerprint = body.get("system_fingerprint")
     return isinstance(fingerprint, str) and fingerprint.startswith(SIMULATOR_FINGERPRINT)
-
-
-def usage_of(answer: Answer) -> Usage:
-    """The answer's tokens as a value."""
-    return Usage(
-        input_tokens=answer.input_tokens,
-        cached_input_tokens=answer.cached_input_tokens,
-        output_tokens=answer.output_tokens,
-    )

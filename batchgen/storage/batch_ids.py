@@ -88,13 +88,18 @@ class BatchIdManager:
             raise BatchNotFound(batch_id)
         return Batch.model_validate_json(doc)
 
-    def get_job(self, job_id: str) -> Job:
-        """Return a job; raises JobNotFound."""
+    def find_job(self, job_id: str) -> Job | None:
+        """Return a job, or None if there is none."""
         with redis_errors():
             doc = self._redis.get(self._keys.job(job_id))
-        if doc is None:
+        return None if doc is None else Job.model_validate_json(doc)
+
+    def get_job(self, job_id: str) -> Job:
+        """Return a job; raises JobNotFound."""
+        job = self.find_job(job_id)
+        if job is None:
             raise JobNotFound(job_id)
-        return Job.model_validate_json(doc)
+        return job
 
     def job_batches(self, job_id: str) -> list[Batch]:
         """All batches of a job, in their order; raises JobNotFound."""

@@ -139,6 +139,12 @@ class BatchUploadManager:
             key=public_key, url=self.url(public_key), size=size, sha256=sha256, content_type=content_type
         )
 
+    def delete(self, keys: list[str]) -> None:
+        """Delete objects; those that are gone already are fine."""
+        with self._errors():
+            for key in keys:
+                self._client.delete_object(Bucket=self._bucket, Key=key)
+
     def download(self, key: str, path: Path) -> Path:
         """Fetch an object into a file; the file appears only when it is whole. Raises FileNotFoundError."""
         part = path.with_name(path.name + ".part")

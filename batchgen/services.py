@@ -1,0 +1,182 @@
+"""`Services` opens the connections, owns them, and hands them to the stages. One object, used in `with`."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from functools import cached_property
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from batchgen.models import Batch, Job
+from batchgen.openai_client.batch_api import BatchApi
+from batchgen.openai_client.catalog import ModelCatalog
+from batchgen.openai_client.manager import OpenAIClientManager
+from batchgen.settings import Settings
+from batchgen.stages.advance import Stages, advance
+from batchgen.stages.checker import BatchStatusChecker
+from batchgen.stages.handler import CompletedBatchHandler
+from batchgen.stages.processor import BatchProcessor
+from batchgen.stages.reviewer import BatchReviewer
+from batchgen.stages.state_objects import StateObjects
+from batchgen.stages.workspace import Workspace
+from batchgen.storage.batch_ids import BatchIdManager, connect
+from batchgen.storage.uploads import BatchUploadManager, connect_s3
+from batchgen.summary import summarize
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+
+
+class Services:
+    """Connections and stages of one configuration. Each is made on first use; none at import."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Take settings; raises MissingSetting for a connection without an address."""
+        self.settings = settings
+        self.catalog = ModelCatalog.load(settings.model_catalog)
+        self._redis = connect(settings.require(what="Redis", field="redis_url"))
+        self._bucket = settings.require(what="S3", field="s3_bucket")
+        self.openai = OpenAIClientManager(
+            api_key=settings.require(what="OpenAI", field="openai_api_key"),
+            base_url=settings.openai_base_url,
+            catalog=self.catalog,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.openai.close()
+        self._redis.close()
+
+    @cached_property
+    def ids(self) -> BatchIdManager:
+        """Jobs and batches in Redis."""
+        return BatchIdManager(self._redis, prefix=self.settings.redis_prefix, lease_s=self.settings.lease_s)
+
+    @cached_property
+    def uploads(self) -> BatchUploadManager:
+        """Objects in S3."""
+        return BatchUploadManager(self.s3(), bucket=self._bucket, public_url=self.settings.public_url)
+
+    @cached_property
+    def api(self) -> BatchApi:
+        """The Batch API."""
+        return BatchApi(self.openai)
+
+    @cached_property
+    def workspace(self) -> Workspace:
+        """Folders for working files."""
+        return Workspace(self.settings.state_dir / "work")
+
+    @cached_property
+    def processor(self) -> BatchProcessor:
+        """The submit stage."""
+        return BatchProcessor(
+            ids=self.ids,
+            objects=self._objects,
+            api=self.api,
+            catalog=self.catalog,
+            workspace=self.workspace,
+            s3=self.s3,
+            usage_tier=self.settings.openai_usage_tier,
+            adopt_wait_s=self.settings.adopt_wait_s,
+            poll_interval_s=self.settings.poll_interval_s,
+        )
+
+    @cached_property
+    def checker(self) -> BatchStatusChecker:
+        """The check stage."""
+        return BatchStatusChecker(
+            ids=self.ids, api=self.api, handler=self.handler, poll_interval_s=self.settings.poll_interval_s
+        )
+
+    @cached_property
+    def handler(self) -> CompletedBatchHandler:
+        """The process stage."""
+        return CompletedBatchHandler(
+            ids=self.ids,
+            objects=self._objects,
+            uploads=self.uploads,
+            api=self.api,
+            catalog=self.catalog,
+            workspace=self.workspace,
+            usage_tier=self.settings.openai_usage_tier,
+        )
+
+    @cached_property
+    def reviewer(self) -> BatchReviewer:
+        """The review stage."""
+        return BatchReviewer(
+            ids=self.ids,
+            objects=self._objects,
+            uploads=self.uploads,
+            workspace=self.workspace,
+            token_counter=self.handler.token_counter,
+        )
+
+    @cached_property
+    def stages(self) -> Stages:
+        """The stages that need no person."""
+        return Stages(self.processor, self.checker, self.handler)
+
+    @cached_property
+    def _objects(self) -> StateObjects:
+        return StateObjects(self.uploads)
+
+    def s3(self) -> S3Client:
+        """The S3 client, made on first use."""
+        return self._s3
+
+    @cached_property
+    def _s3(self) -> S3Client:
+        secret, token = self.settings.aws_secret_access_key, self.settings.aws_session_token
+        return connect_s3(
+            endpoint_url=self.settings.aws_endpoint_url_s3,
+            access_key_id=self.settings.aws_access_key_id,
+            secret_access_key=secret.get_secret_value() if secret else None,
+            session_token=token.get_secret_value() if token else None,
+            region=self.settings.aws_region,
+        )
+
+    def check(self) -> None:
+        """Ask every connection; raises Unavailable, AccessDenied or BucketMissing for the first that is not there."""
+        self.ids.ping()
+        self.uploads.check()
+        self.api.check()
+
+    def advance(
+        self,
+        job_id: str | None = None,
+        *,
+        once: bool = False,
+        wait: Callable[[float], object] | None = None,
+    ) -> None:
+        """Submit, check and process until only a person can go on (or once), for a job or for all."""
+        if once:
+            self.stages.tick(job_id)
+            return
+        advance(
+            self.stages,
+            active=lambda: self.is_active(job_id),
+            wait=wait or threading.Event().wait,
+            poll_interval_s=self.settings.poll_interval_s,
+            job_id=job_id,
+        )
+
+    def is_active(self, job_id: str | None = None) -> bool:
+        """Whether a stage has something to do, now or later, of a job or of all."""
+        batches = self.ids.iterate() if job_id is None else iter(self.ids.job_batches(job_id))
+        return any(not batch.needs_a_person for batch in batches)
+
+    def summary(self, job_id: str) -> dict[str, Any]:
+        """The documented summary of a job; raises JobNotFound."""
+        job, batches = self.job_with_batches(job_id)
+        return summarize(job, batches)
+
+    def job_with_batches(self, job_id: str) -> tuple[Job, list[Batch]]:
+        """A job and its batches; raises JobNotFound."""
+        return self.ids.get_job(job_id), self.ids.job_batches(job_id)

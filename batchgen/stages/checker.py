@@ -1,0 +1,124 @@
+"""`BatchStatusChecker`: follows what OpenAI is doing, and decides what becomes of FAILED batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from structlog.contextvars import bound_contextvars
+from structlog.stdlib import get_logger
+
+from batchgen.errors import BatchBusy
+from batchgen.lifecycle import MAX_PROCESSING_TRIES, BatchStatus
+from batchgen.models import Batch
+from batchgen.openai_client.batch_api import BatchApi, RemoteBatch
+from batchgen.openai_client.errors import TOKEN_LIMIT
+from batchgen.stages.handler import CompletedBatchHandler
+from batchgen.stages.processor import REFUSED
+from batchgen.stages.waiting import no_longer_waiting, put_off
+from batchgen.storage.batch_ids import BatchIdManager
+from batchgen.storage.lease import Lease
+
+log = get_logger(__name__)
+
+_DONE = frozenset({"completed", "expired", "cancelled"})
+_FAILED = "failed"
+
+
+class BatchStatusChecker:
+    """The check stage: PROCESSING → PRE_COMPLETED, FAILED; FAILED → PRE_COMPLETED, PENDING, EXHAUSTED."""
+
+    def __init__(
+        self, *, ids: BatchIdManager, api: BatchApi, handler: CompletedBatchHandler, poll_interval_s: float
+    ) -> None:
+        """Take the connections, and the handler that settles a batch OpenAI refused."""
+        self._ids = ids
+        self._api = api
+        self._handler = handler
+        self._poll_interval_s = poll_interval_s
+
+    def due(self, job_id: str | None = None) -> list[str]:
+        """Ids of the batches to look at, of a job or of all."""
+        if job_id is not None:
+            batches: Iterable[Batch] = self._ids.job_batches(job_id)
+        else:
+            batches = (
+                batch
+                for status in (BatchStatus.PROCESSING, BatchStatus.FAILED)
+                for batch in self._ids.iterate(status=status)
+            )
+        wanted = {BatchStatus.PROCESSING, BatchStatus.FAILED}
+        return [batch.batch_id for batch in batches if batch.status in wanted and not batch.needs_a_person]
+
+    def check(self, batch_ids: Iterable[str]) -> list[Batch]:
+        """Look at these batches with one sweep over OpenAI's list; returns those that moved. Raises Unavailable."""
+        batches = [self._ids.get(batch_id) for batch_id in batch_ids]
+        live = {
+            batch.current.openai_batch_id: batch
+            for batch in batches
+            if batch.status is BatchStatus.PROCESSING and batch.current.openai_batch_id
+        }
+        sent_at = {name: batch.current.sent_at or batch.created_at for name, batch in live.items()}
+        moved = [self._follow(live[remote.id].batch_id, remote) for remote in self._api.follow(sent_at)]
+        moved += [self._recover(batch.batch_id) for batch in batches if batch.status is BatchStatus.FAILED]
+        return [batch for batch in moved if batch is not None]
+
+    def _follow(self, batch_id: str, remote: RemoteBatch) -> Batch | None:
+        try:
+            with self._ids.lease(batch_id) as lease:
+                batch = self._ids.get(batch_id)
+                if batch.status is not BatchStatus.PROCESSING or batch.current.openai_batch_id != remote.id:
+                    return None
+                with bound_contextvars(job_id=batch.job_id, batch_id=batch_id, iteration=batch.iteration):
+                    return self._update(batch, remote, lease)
+        except BatchBusy:
+            return None  # another worker is looking at it
+
+    def _update(self, batch: Batch, remote: RemoteBatch, lease: Lease) -> Batch | None:
+        seen = batch.with_current(
+            openai_status=remote.status,
+            completed_requests=remote.completed_requests,
+            output_file_id=remote.output_file_id,
+            error_file_id=remote.error_file_id,
+        )
+        log.debug("batch_checked", openai_status=remote.status, completed=remote.completed_requests)
+        if remote.status in _DONE:
+            log.info("batch_done_at_openai", openai_status=remote.status, openai_batch_id=remote.id)
+            return self._ids.move(seen, BatchStatus.PRE_COMPLETED, lease)
+        if remote.status == _FAILED:
+            first = remote.errors[0].message if remote.errors else "OpenAI names no reason"
+            log.error("batch_failed_at_openai", openai_batch_id=remote.id, problem=first)
+            failed = seen.with_current(validation_errors=remote.errors).model_copy(update={"last_error": first})
+            return self._ids.move(failed, BatchStatus.FAILED, lease)
+        if seen != batch:
+            self._ids.save(seen, lease)
+        return None
+
+    def _recover(self, batch_id: str) -> Batch | None:
+        try:
+            with self._ids.lease(batch_id) as lease:
+                batch = self._ids.get(batch_id)
+                if batch.status is not BatchStatus.FAILED or batch.needs_a_person:
+                    return None
+                with bound_contextvars(job_id=batch.job_id, batch_id=batch_id, iteration=batch.iteration):
+                    return self._after_failure(batch, lease)
+        except BatchBusy:
+            return None
+
+    def _after_failure(self, batch: Batch, lease: Lease) -> Batch:
+        current = batch.current
+        if current.openai_status not in {_FAILED, REFUSED}:
+            log.info("processing_again", tries=batch.processing_failures, of=MAX_PROCESSING_TRIES)
+            return self._ids.move(batch, BatchStatus.PRE_COMPLETED, lease)
+        if any(problem.code == TOKEN_LIMIT for problem in current.validation_errors):
+            former = (*current.former_openai_batch_ids, current.openai_batch_id or "")
+            unbilled = batch.with_current(
+                sent_at=None,
+                openai_batch_id=None,
+                openai_status=None,
+                validation_errors=(),
+                former_openai_batch_ids=tuple(name for name in former if name),
+            )
+            reason = current.validation_errors[0].message
+            log.warning("enqueued_limit_reached", problem=reason)
+            return self._ids.move(put_off(unbilled, reason, first_s=self._poll_interval_s), BatchStatus.PENDING, lease)
+        return self._handler.settle_refused(no_longer_waiting(batch), lease)

@@ -1,0 +1,127 @@
+"""What a reviewer's decision does to the ledger, in one pass over the batch. Pure but for the files it writes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+import orjson
+
+from batchgen.data_types import PromptGeneratorFactory
+from batchgen.data_types.contract import Record
+from batchgen.errors import DecisionRefused
+from batchgen.models import Batch, Iteration, ProcessedBatchData
+from batchgen.stages.ledger import LedgerEntry, LedgerFiles, LedgerWriter, RecordState, Standing, walk
+from batchgen.stages.resend import ResendWriter
+
+REJECTED = "rejected_by_reviewer"
+SENT_BACK = "sent_back_by_reviewer"
+
+
+class Action(StrEnum):
+    """What a reviewer can decide."""
+
+    APPROVE = "approve"
+    """Everything accepted stands: COMPLETED."""
+    REJECT = "reject"
+    """The named records (default: all) are refused; the rest, if any, is COMPLETED."""
+    RETRY = "retry"
+    """The named records (default: all accepted ones) are refused and go out again with the note as feedback."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What the batch holds after the decision, and what goes out again."""
+
+    data: ProcessedBatchData
+    next_iteration: Iteration | None
+    requests_path: Path
+    touched: int
+    """Records that the decision refused or sent back."""
+
+
+def apply(
+    batch: Batch,
+    before: LedgerFiles,
+    folder: Path,
+    *,
+    action: Action,
+    note: str,
+    record_ids: Collection[str] | None,
+    count_tokens: Callable[[bytes], int] | None = None,
+) -> Decided:
+    """Carry out REJECT or RETRY; raises DecisionRefused for ids that are not there, or none with tries left."""
+    generator = PromptGeneratorFactory.create(batch.data_type, batch.options)
+    resend = ResendWriter(batch, folder, generator, count_tokens)
+    writer = LedgerWriter(folder)
+    wanted = None if record_ids is None else set(record_ids)
+    found: set[str] = set()
+    touched = 0
+    for standing in walk(before):
+        record_id = _record_id(standing) if wanted is not None else None
+        if record_id is not None and wanted is not None and record_id in wanted:
+            found.add(record_id)
+        elif standing.result is None or wanted is not None:
+            _keep(standing, writer)
+            continue
+        touched += 1
+        _refuse(batch, standing, action, note, writer, resend)
+    if wanted is not None and wanted - found:
+        missing = ", ".join(sorted(wanted - found)[:5])
+        raise DecisionRefused(batch.batch_id, f"it holds no records {missing}")
+    decided = Decided(
+        data=writer.close(batch.batch_id, f"{batch.iteration}/reviewed"),
+        next_iteration=resend.close(),
+        requests_path=resend.path,
+        touched=touched,
+    )
+    if action is Action.RETRY and decided.next_iteration is None:
+        raise DecisionRefused(
+            batch.batch_id,
+            "none of these records has tries left",
+            "Approve or reject it; a job with a higher --max-retries has more tries.",
+        )
+    return decided
+
+
+def _refuse(
+    batch: Batch,
+    standing: Standing,
+    action: Action,
+    note: str,
+    writer: LedgerWriter,
+    resend: ResendWriter,
+) -> None:
+    fields = orjson.loads(standing.record)
+    record = Record(fields["record_id"], fields["data"])
+    entry = standing.entry or LedgerEntry(standing.row, record.record_id, RecordState.ACCEPTED, 0, "", "")
+    output = orjson.loads(standing.result)["output"] if standing.result is not None else entry.output
+    if action is Action.REJECT:
+        state, tries, reason = RecordState.REFUSED, entry.tries, REJECTED
+        writer.keep(LedgerEntry(entry.row, entry.record_id, state, tries, reason, note, output))
+        return
+    sendable = "problem" not in fields
+    again = entry.after_failed_try(
+        ends_as=RecordState.REFUSED,
+        reason=SENT_BACK,
+        detail=note,
+        output=output,
+        helps=bool(note),
+        max_retries=batch.max_retries if sendable else -1,
+    )
+    writer.keep(again)
+    if again.state is RecordState.OPEN:
+        resend.add(again, record)
+
+
+def _keep(standing: Standing, writer: LedgerWriter) -> None:
+    if standing.result is not None:
+        writer.accept(standing.result, standing.entry)
+    elif standing.entry is not None:
+        writer.keep(standing.entry)
+
+
+def _record_id(standing: Standing) -> str:
+    return str(orjson.loads(standing.record)["record_id"])

@@ -1,0 +1,164 @@
+"""From a source to a recorded job: nothing is sent, and nothing recorded, before the whole source has been read."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from structlog.stdlib import get_logger
+
+from batchgen.data_types import get_data_type, parse_options
+from batchgen.data_types.contract import BadRow, DataType, TypeOptions
+from batchgen.errors import BadSourceRow, JobConflict, SourceEmpty, UsageError
+from batchgen.models import Batch, BatchFile, Endpoint, Iteration, Job
+from batchgen.openai_client.catalog import ModelCatalog
+from batchgen.openai_client.tokens import counter_for
+from batchgen.sources import open_source
+from batchgen.storage.batch_files import BatchFileCreator, Entry, FileLimits
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+
+log = get_logger(__name__)
+
+_JOB_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+@dataclass(frozen=True, slots=True)
+class JobRequest:
+    """What one call of generate asks for. None: the data type's own default."""
+
+    data_type: str
+    source: str
+    model: str | None = None
+    endpoint: Endpoint = Endpoint.CHAT
+    options: dict[str, Any] = field(default_factory=dict)
+    limit: int | None = None
+    max_retries: int | None = None
+    skip_bad_rows: bool = False
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A job ready to be recorded: its batches and their files on this machine's disk."""
+
+    job: Job
+    batches: list[Batch]
+    files: list[BatchFile]
+
+
+def prepare(
+    request: JobRequest,
+    folder: Path,
+    *,
+    catalog: ModelCatalog,
+    usage_tier: int | None,
+    s3: Callable[[], S3Client] | None,
+) -> Prepared:
+    """Read the source and write the batch files into `folder`; raises InputError, and then nothing has happened."""
+    data_type = get_data_type(request.data_type)
+    options = parse_options(data_type, request.options)
+    model = catalog.choose(request.model or data_type.default_model, data_type.required_capabilities)
+    max_retries = data_type.default_max_retries if request.max_retries is None else request.max_retries
+    if max_retries < 0:
+        raise UsageError("--max-retries is below 0.", "Give 0 to send nothing again, or more.")
+    if request.limit is not None and request.limit < 1:
+        raise UsageError("--limit is below 1.", "Give the number of records to take, or leave it out.")
+    job_id = _job_id(request)
+    limits = FileLimits(tokens=catalog.enqueued_limit(model, usage_tier))
+    creator = BatchFileCreator(
+        folder, model=model, endpoint=request.endpoint, limits=limits, count_tokens=counter_for(model)
+    )
+    client = s3() if s3 is not None and request.source.startswith("s3://") else None
+    with open_source(request.source, work_dir=folder, s3=client) as source:
+        fetched = data_type.fetcher().fetch(source, options)
+        entries = _entries(request, islice(fetched, request.limit), data_type, options)
+        files = list(creator.create(entries, lambda number: _batch_id(job_id, number)))
+    if not any(file.requests for file in files):
+        bad = sum(file.bad_rows for file in files)
+        advice = "Every row was skipped as bad; run it without --skip-bad-rows to see why."
+        raise SourceEmpty(request.source, advice) if bad else SourceEmpty(request.source)
+    now = datetime.now(UTC)
+    job = Job(
+        job_id=job_id,
+        data_type=data_type.name,
+        source=request.source,
+        source_fingerprint=creator.source_fingerprint,
+        options=options.model_dump(mode="json"),
+        model=model,
+        endpoint=request.endpoint,
+        max_retries=max_retries,
+        records=sum(file.records for file in files),
+        batch_ids=tuple(_batch_id(job_id, number) for number in range(1, len(files) + 1)),
+        created_at=now,
+    )
+    batches = [_batch(job, number, file) for number, file in enumerate(files, 1)]
+    log.info("job_prepared", job_id=job_id, records=job.records, batches=len(batches), model=model)
+    return Prepared(job, batches, files)
+
+
+def check_same_job(asked: Job, known: Job) -> None:
+    """Raise JobConflict unless both are the same type, options and source content."""
+    compared = ("data_type", "model", "endpoint", "max_retries", "options", "records", "source_fingerprint")
+    differing = [name for name in compared if getattr(asked, name) != getattr(known, name)]
+    if differing:
+        raise JobConflict(job_id=asked.job_id, differences=", ".join(name.replace("_", " ") for name in differing))
+
+
+def _entries(
+    request: JobRequest, fetched: Iterator[Any], data_type: DataType[Any], options: TypeOptions
+) -> Iterator[Entry]:
+    make_prompt = data_type.prompt_generator(options).prompt
+    for item in fetched:
+        if isinstance(item, BadRow):
+            if not request.skip_bad_rows:
+                raise BadSourceRow(source=request.source, place=item.place, problem=item.problem.rstrip("."))
+            yield Entry(item.record_id, {}, None, f"{item.place}: {item.problem}")
+        else:
+            yield Entry(item.record_id, item.data, make_prompt(item))
+
+
+def _batch(job: Job, number: int, file: BatchFile) -> Batch:
+    first = Iteration(
+        number=1,
+        requests=file.requests,
+        requests_bytes=file.requests_bytes,
+        requests_sha256=file.requests_sha256,
+        requests_tokens=file.requests_tokens,
+    )
+    return Batch(
+        batch_id=_batch_id(job.job_id, number),
+        job_id=job.job_id,
+        number=number,
+        data_type=job.data_type,
+        options=job.options,
+        model=job.model,
+        endpoint=job.endpoint,
+        created_at=job.created_at,
+        updated_at=job.created_at,
+        max_retries=job.max_retries,
+        records=file.records,
+        iterations=(first,),
+    )
+
+
+def _job_id(request: JobRequest) -> str:
+    if request.name is None:
+        return f"{request.data_type}-{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+    if not _JOB_NAME.fullmatch(request.name):
+        raise UsageError(
+            f"The job name {request.name!r} cannot be used.",
+            "Use at most 100 letters, digits and ._- and begin with a letter or digit.",
+        )
+    return request.name
+
+
+def _batch_id(job_id: str, number: int) -> str:
+    return f"{job_id}-{number:04d}"

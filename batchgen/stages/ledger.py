@@ -1,0 +1,159 @@
+"""What became of each record of a batch, as streams in the order of the source.
+
+`results.jsonl` holds the accepted records. `ledger.jsonl` holds every record with a history: not accepted, or accepted
+after a failed try. A record in neither was accepted at once, so that an undisturbed batch has an empty ledger.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import orjson
+
+from batchgen.lifecycle import has_tries_left
+from batchgen.models import ProcessedBatchData
+
+BAD_SOURCE_ROW = "bad_source_row"
+_BUFFER = 1 << 20
+
+
+class RecordState(StrEnum):
+    """Where a record stands."""
+
+    OPEN = "open"
+    """Goes out in the next iteration."""
+    ACCEPTED = "accepted"
+    """Validated, and not refused by a reviewer."""
+    REFUSED = "refused"
+    """An answer came and was not good enough; no tries left."""
+    FAILED = "failed"
+    """No answer came; no tries left."""
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerEntry:
+    """The history of one record; `tries` counts its own failed ones."""
+
+    row: int
+    record_id: str
+    state: RecordState
+    tries: int
+    reason: str
+    detail: str
+    output: Any = None
+    helps_next_try: bool = False
+
+    def line(self) -> bytes:
+        """Its line in ledger.jsonl."""
+        return orjson.dumps(asdict(self), option=orjson.OPT_APPEND_NEWLINE)
+
+    def after_failed_try(
+        self, *, ends_as: RecordState, reason: str, detail: str, output: Any, helps: bool, max_retries: int
+    ) -> LedgerEntry:
+        """One more failed try: open again while tries are left, else as `ends_as`."""
+        tries = self.tries + 1
+        left = has_tries_left(failed_tries=tries, max_retries=max_retries)
+        state = RecordState.OPEN if left else ends_as
+        return LedgerEntry(self.row, self.record_id, state, tries, reason, detail, output, helps)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A record where a walk has come to: its line, its history if it has one, its result line if it is accepted."""
+
+    row: int
+    record: bytes
+    entry: LedgerEntry | None
+    result: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerFiles:
+    """The local files of a batch at a point; None at the start, when nothing was judged yet."""
+
+    records: Path
+    results: Path | None = None
+    ledger: Path | None = None
+
+
+def read_ledger(path: Path) -> Iterator[LedgerEntry]:
+    """The entries of a ledger file."""
+    with path.open("rb", buffering=_BUFFER) as file:
+        for line in file:
+            fields = orjson.loads(line)
+            fields["state"] = RecordState(fields["state"])
+            yield LedgerEntry(**fields)
+
+
+def walk(files: LedgerFiles) -> Iterator[Standing]:
+    """Every record of the batch, in order, with what is known of it; at the start nothing is."""
+    entries = read_ledger(files.ledger) if files.ledger else iter(())
+    entry = next(entries, None)
+    with files.records.open("rb", buffering=_BUFFER) as records:
+        if files.results is None:
+            for row, record in enumerate(records):
+                yield Standing(row, record, None, None)
+            return
+        with files.results.open("rb", buffering=_BUFFER) as results:
+            for row, record in enumerate(records):
+                mine = entry if entry is not None and entry.row == row else None
+                if mine is not None:
+                    entry = next(entries, None)
+                accepted = mine is None or mine.state is RecordState.ACCEPTED
+                yield Standing(row, record, mine, results.readline() if accepted else None)
+
+
+class LedgerWriter:
+    """Writes results and ledger of a point, row by row, and keeps the sums."""
+
+    def __init__(self, folder: Path) -> None:
+        """Write into a folder of its own."""
+        self._results_path = folder / "results.jsonl"
+        self._ledger_path = folder / "ledger.jsonl"
+        self._results: BinaryIO = self._results_path.open("wb", buffering=_BUFFER)
+        self._ledger: BinaryIO = self._ledger_path.open("wb", buffering=_BUFFER)
+        self._hash = hashlib.sha256()
+        self._states: Counter[RecordState] = Counter()
+        self._reasons: Counter[str] = Counter()
+        self._most_tries = 0
+
+    def accept(self, result: bytes, entry: LedgerEntry | None = None) -> None:
+        """An accepted record: its result line, and its history if it has one."""
+        self._results.write(result)
+        self._hash.update(result)
+        self._states[RecordState.ACCEPTED] += 1
+        if entry is not None:
+            self._ledger.write(entry.line())
+
+    def keep(self, entry: LedgerEntry) -> None:
+        """A record that is not accepted."""
+        self._ledger.write(entry.line())
+        self._states[entry.state] += 1
+        if entry.state is RecordState.OPEN:
+            self._most_tries = max(self._most_tries, entry.tries)
+        else:
+            self._reasons[entry.reason] += 1
+
+    def close(self, batch_id: str, ledger: str) -> ProcessedBatchData:
+        """End both files and return the sums."""
+        self._results.close()
+        self._ledger.close()
+        return ProcessedBatchData(
+            batch_id=batch_id,
+            ledger=ledger,
+            results_path=self._results_path,
+            results_sha256=self._hash.hexdigest(),
+            ledger_path=self._ledger_path,
+            accepted=self._states[RecordState.ACCEPTED],
+            refused=self._states[RecordState.REFUSED],
+            failed=self._states[RecordState.FAILED],
+            unresolved=self._states[RecordState.OPEN],
+            most_tries=self._most_tries,
+            reasons=dict(sorted(self._reasons.items())),
+        )

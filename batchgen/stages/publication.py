@@ -1,0 +1,133 @@
+"""What readers get: results.jsonl, rejected.jsonl, report.json and the data type's own objects, under batch/."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from batchgen.data_types import get_data_type, parse_options
+from batchgen.data_types.contract import Record, Result, ResultStrategy
+from batchgen.models import Batch, ProcessedBatchData, StoredObject
+from batchgen.stages.ledger import LedgerFiles, RecordState, read_ledger, walk
+from batchgen.storage import object_names as names
+from batchgen.storage.uploads import BatchUploadManager
+
+SAMPLES = 5
+_SAMPLE_CHARACTERS = 2_000
+
+
+def publish(
+    uploads: BatchUploadManager, batch: Batch, files: LedgerFiles, data: ProcessedBatchData, folder: Path
+) -> tuple[StoredObject, ...]:
+    """Write the public objects of a batch as it stands and return them; those of before that are gone are deleted."""
+    after = LedgerFiles(files.records, data.results_path, data.ledger_path)
+    made = [_publish_results(uploads, batch, data)]
+    made.append(uploads.upload(_write_rejected(after, folder), _key(batch, "rejected.jsonl")))
+    made.append(uploads.upload(_write_report(batch, after, data, folder), _key(batch, "report.json")))
+    made += _publish_own_objects(uploads, batch, after, folder)
+    kept = {stored.key for stored in made}
+    uploads.delete([stored.key for stored in batch.objects if stored.key not in kept])
+    return tuple(made)
+
+
+def accepted_results(files: LedgerFiles) -> Iterator[Result]:
+    """Every accepted record with its result."""
+    for standing in walk(files):
+        if standing.result is not None:
+            record, result = orjson.loads(standing.record), orjson.loads(standing.result)
+            yield Result(Record(record["record_id"], record["data"]), result["output"], result["iteration"])
+
+
+def _publish_results(uploads: BatchUploadManager, batch: Batch, data: ProcessedBatchData) -> StoredObject:
+    source = names.results_key(batch.batch_id, data.ledger)
+    size = data.results_path.stat().st_size
+    return uploads.publish(source, _key(batch, data.object_name), sha256=data.results_sha256, size=size)
+
+
+def _publish_own_objects(
+    uploads: BatchUploadManager, batch: Batch, files: LedgerFiles, folder: Path
+) -> list[StoredObject]:
+    data_type = get_data_type(batch.data_type)
+    strategy = data_type.result_strategy(parse_options(data_type, batch.options))
+    if type(strategy).write_objects is ResultStrategy.write_objects:
+        return []  # nothing of its own: the results need not be read again
+    own = folder / "own"
+    own.mkdir()
+    strategy.write_objects(accepted_results(files), own)
+    paths = sorted(path for path in own.rglob("*") if path.is_file() and not path.is_symlink())
+    return [uploads.upload(path, _key(batch, path.relative_to(own).as_posix())) for path in paths]
+
+
+def _write_rejected(files: LedgerFiles, folder: Path) -> Path:
+    path = folder / "rejected.jsonl"
+    with path.open("wb") as file:
+        for entry in read_ledger(files.ledger) if files.ledger else ():
+            if entry.state in {RecordState.REFUSED, RecordState.FAILED}:
+                fields = {
+                    "record_id": entry.record_id,
+                    "reason": entry.reason,
+                    "detail": entry.detail,
+                    "output": entry.output,
+                }
+                file.write(orjson.dumps(fields, option=orjson.OPT_APPEND_NEWLINE))
+    return path
+
+
+def _write_report(batch: Batch, files: LedgerFiles, data: ProcessedBatchData, folder: Path) -> Path:
+    usage = batch.usage
+    report: dict[str, Any] = {
+        "batch_id": batch.batch_id,
+        "job_id": batch.job_id,
+        "data_type": batch.data_type,
+        "model": batch.model,
+        "simulated": batch.simulated,
+        "iteration": batch.iteration,
+        "records": batch.records,
+        "accepted": data.accepted,
+        "refused": data.refused,
+        "failed": data.failed,
+        "reasons": data.reasons,
+        "usage": usage.model_dump(),
+        "cost_usd": str(batch.cost_usd),
+        "accepted_samples": [_accepted_sample(result) for result in islice(accepted_results(files), SAMPLES)],
+        "rejected_samples": list(islice(_rejected_samples(files), SAMPLES)),
+        "decisions": [decision.model_dump(mode="json") for decision in batch.decisions],
+    }
+    path = folder / "report.json"
+    path.write_bytes(orjson.dumps(report, option=orjson.OPT_INDENT_2))
+    return path
+
+
+def _accepted_sample(result: Result) -> dict[str, Any]:
+    return {
+        "record_id": result.record.record_id,
+        "input": _shortened(result.record.data),
+        "output": _shortened(result.output),
+    }
+
+
+def _rejected_samples(files: LedgerFiles) -> Iterator[dict[str, Any]]:
+    for standing in walk(files):
+        entry = standing.entry
+        if entry is not None and entry.state in {RecordState.REFUSED, RecordState.FAILED}:
+            yield {
+                "record_id": entry.record_id,
+                "reason": entry.reason,
+                "detail": entry.detail[:_SAMPLE_CHARACTERS],
+                "input": _shortened(orjson.loads(standing.record)["data"]),
+                "output": _shortened(entry.output),
+            }
+
+
+def _shortened(value: Any) -> Any:
+    """The value itself, or where it is long the beginning of its JSON."""
+    text = orjson.dumps(value).decode()
+    return value if len(text) <= _SAMPLE_CHARACTERS else text[:_SAMPLE_CHARACTERS] + "…"
+
+
+def _key(batch: Batch, object_name: str) -> str:
+    return names.public_key(batch.data_type, batch.batch_id, object_name)

@@ -1,0 +1,164 @@
+"""`BatchReviewer`: carries out what a person decided. Nothing is decided by default, by time, or by an empty form."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from datetime import UTC, datetime
+from pathlib import Path
+
+from structlog.contextvars import bound_contextvars
+from structlog.stdlib import get_logger
+
+from batchgen.errors import DecisionRefused
+from batchgen.lifecycle import BatchStatus
+from batchgen.models import Batch, Decision
+from batchgen.stages.decision import Action, Decided, apply
+from batchgen.stages.ledger import LedgerFiles
+from batchgen.stages.publication import publish
+from batchgen.stages.state_objects import StateObjects
+from batchgen.stages.workspace import Workspace
+from batchgen.storage.batch_ids import BatchIdManager
+from batchgen.storage.lease import Lease
+from batchgen.storage.uploads import BatchUploadManager
+
+log = get_logger(__name__)
+
+
+class BatchReviewer:
+    """The review stage: READY_FOR_REVIEW → COMPLETED, PENDING (next iteration), EXHAUSTED."""
+
+    def __init__(
+        self,
+        *,
+        ids: BatchIdManager,
+        objects: StateObjects,
+        uploads: BatchUploadManager,
+        workspace: Workspace,
+        token_counter: Callable[[Batch], Callable[[bytes], int] | None],
+    ) -> None:
+        """Take the connections."""
+        self._ids = ids
+        self._objects = objects
+        self._uploads = uploads
+        self._workspace = workspace
+        self._token_counter = token_counter
+
+    def waiting(self, job_id: str | None = None) -> list[Batch]:
+        """The batches that wait for a decision, of a job or of all."""
+        if job_id is None:
+            return list(self._ids.iterate(status=BatchStatus.READY_FOR_REVIEW))
+        return [batch for batch in self._ids.job_batches(job_id) if batch.status is BatchStatus.READY_FOR_REVIEW]
+
+    def decide(
+        self,
+        batch_id: str,
+        action: Action,
+        *,
+        reviewer: str,
+        note: str = "",
+        record_ids: Collection[str] | None = None,
+        iteration: int | None = None,
+    ) -> Batch:
+        """Approve, reject or send back a batch; `iteration` refuses a decision about an older one.
+
+        The first decision wins. Raises DecisionRefused (nothing was decided), BatchNotFound, BatchBusy, Unavailable.
+        """
+        if action is Action.APPROVE and record_ids is not None:
+            raise DecisionRefused(batch_id, "an approval names no records", "Reject or send back the named records.")
+        if record_ids is not None and not record_ids:
+            raise DecisionRefused(
+                batch_id, "the list of records is empty", "Name the records, or leave it out for all."
+            )
+        with self._ids.lease(batch_id) as lease:
+            batch = self._ids.get(batch_id)
+            if batch.status is not BatchStatus.READY_FOR_REVIEW:
+                raise DecisionRefused(batch_id, _why_not(batch), "See batchgen status " + batch_id + ".")
+            if iteration is not None and iteration != batch.iteration:
+                problem = f"it is about iteration {iteration}, and the batch is in iteration {batch.iteration}"
+                raise DecisionRefused(batch_id, problem, "Look at the newest results and decide again.")
+            with bound_contextvars(job_id=batch.job_id, batch_id=batch_id, iteration=batch.iteration):
+                return self._decide(batch, action, reviewer, note, record_ids, lease)
+
+    def _decide(
+        self,
+        batch: Batch,
+        action: Action,
+        reviewer: str,
+        note: str,
+        record_ids: Collection[str] | None,
+        lease: Lease,
+    ) -> Batch:
+        decision = Decision(
+            action=action,
+            iteration=batch.iteration,
+            reviewer=reviewer,
+            note=note,
+            records=batch.accepted,
+            decided_at=datetime.now(UTC),
+        )
+        if action is Action.APPROVE:
+            approved = batch.model_copy(update={"decisions": (*batch.decisions, decision)})
+            return self._move(approved, BatchStatus.COMPLETED, lease)
+        with self._workspace.folder(batch.batch_id) as folder:
+            before = self._objects.get_files(batch, folder)
+            after = folder / "after"
+            after.mkdir()
+            decided = apply(
+                batch,
+                before,
+                after,
+                action=action,
+                note=note,
+                record_ids=record_ids,
+                count_tokens=self._token_counter(batch),
+            )
+            decision = decision.model_copy(update={"records": decided.touched})
+            return self._carry_out(batch, decision, decided, before, after, lease)
+
+    def _carry_out(
+        self, batch: Batch, decision: Decision, decided: Decided, before: LedgerFiles, folder: Path, lease: Lease
+    ) -> Batch:
+        data = decided.data
+        lease.check()
+        self._objects.put_processed(data)
+        batch = batch.model_copy(
+            update={
+                "accepted": data.accepted,
+                "refused": data.refused,
+                "failed": data.failed,
+                "reasons": data.reasons,
+                "ledger": data.ledger,
+                "decisions": (*batch.decisions, decision),
+            }
+        )
+        status = BatchStatus.COMPLETED if data.accepted else BatchStatus.EXHAUSTED
+        if decided.next_iteration is not None:
+            again = decided.next_iteration
+            self._objects.put_requests(batch.batch_id, again.number, decided.requests_path, again.requests_sha256)
+            status = BatchStatus.PENDING
+        batch = batch.model_copy(update={"objects": publish(self._uploads, batch, before, data, folder)})
+        if decided.next_iteration is not None:
+            batch = batch.model_copy(
+                update={
+                    "iteration": decided.next_iteration.number,
+                    "iterations": (*batch.iterations, decided.next_iteration),
+                    "retry_count": max(batch.retry_count, min(data.most_tries, batch.max_retries)),
+                }
+            )
+        return self._move(batch, status, lease)
+
+    def _move(self, batch: Batch, status: BatchStatus, lease: Lease) -> Batch:
+        lease.check()
+        job = self._ids.get_job(batch.job_id)
+        self._objects.put_manifest(job, batch.model_copy(update={"status": status}))
+        moved = self._ids.move(batch, status, lease)
+        decision = moved.decisions[-1]
+        log.info("batch_reviewed", status=status, action=decision.action, records=decision.records)
+        return moved
+
+
+def _why_not(batch: Batch) -> str:
+    if batch.decisions and batch.decisions[-1].iteration == batch.iteration:
+        last = batch.decisions[-1]
+        return f"{last.reviewer} decided it already ({last.action}, {last.decided_at:%Y-%m-%d %H:%M} UTC)"
+    return f"it is {batch.status}, not READY_FOR_REVIEW"

@@ -1,0 +1,238 @@
+"""Judges an iteration: every record that was asked gets its verdict, in one pass over the batch.
+
+Pure but for the files it is given and writes: the same files give the same results, however often it runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from batchgen.data_types import get_data_type, parse_options
+from batchgen.data_types.contract import Accepted, Record, ResultStrategy
+from batchgen.lifecycle import DRY_ITERATIONS_LIMIT
+from batchgen.models import Batch, Iteration, ProcessedBatchData, Usage, ValidationProblem
+from batchgen.openai_client.answers import UNANSWERED_CODES, Answer, Failure, read_line
+from batchgen.stages.answer_index import AnswerIndex
+from batchgen.stages.ledger import BAD_SOURCE_ROW, LedgerEntry, LedgerFiles, LedgerWriter, RecordState, Standing, walk
+from batchgen.stages.resend import ResendWriter
+
+MISSING = Failure("missing_answer", "OpenAI returned no line for this request", own=False)
+NOT_NAMED = Failure("batch_refused", "OpenAI refused the file for other lines of it", own=False)
+_LARGE_REQUEST = 200_000
+"""Input tokens from which an answer is priced by itself: prices may have steps there."""
+_NOT_FOR_THE_MODEL = frozenset({"content_filter"})
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What an iteration came to."""
+
+    data: ProcessedBatchData
+    next_iteration: Iteration | None
+    requests_path: Path
+    answers: int
+    usage: Usage
+    cost_usd: Decimal
+    simulated: bool
+    dry_iterations: int
+    duplicates: int
+    unknown: int
+
+
+def settle(
+    batch: Batch,
+    before: LedgerFiles,
+    folder: Path,
+    *,
+    output: Path | None,
+    errors: Path | None,
+    price: Callable[[Usage], Decimal],
+    count_tokens: Callable[[bytes], int] | None = None,
+) -> Settled:
+    """Judge what OpenAI returned for the current iteration, or the refusal of its file, and write it into `folder`."""
+    data_type = get_data_type(batch.data_type)
+    options = parse_options(data_type, batch.options)
+    resend = ResendWriter(batch, folder, data_type.prompt_generator(options), count_tokens)
+    with AnswerIndex(batch.batch_id, batch.records, output, errors) as index:
+        dry = _dry_iterations(batch, index)
+        judge = _Judge(batch, data_type.result_strategy(options), index, price, dry_counts=dry >= DRY_ITERATIONS_LIMIT)
+        writer = LedgerWriter(folder)
+        for standing in walk(before):
+            if standing.entry is not None and standing.entry.state is not RecordState.OPEN:
+                if standing.result is not None:
+                    writer.accept(standing.result, standing.entry)
+                else:
+                    writer.keep(standing.entry)
+                continue
+            fields = orjson.loads(standing.record)
+            record = Record(fields["record_id"], fields["data"])
+            if standing.result is not None:
+                writer.accept(standing.result)
+            elif standing.entry is None and "problem" in fields:
+                writer.keep(_bad_row(standing.row, record, fields["problem"]))
+            else:
+                _write(judge.verdict(standing, record), record, writer, resend)
+        data = writer.close(batch.batch_id, f"{batch.iteration}/processed")
+        if data.records != batch.records:
+            raise AssertionError(f"{data.records} records are accounted for, {batch.records} were sent")
+        return Settled(
+            data=data,
+            next_iteration=resend.close(),
+            requests_path=resend.path,
+            answers=judge.answers,
+            usage=judge.usage(),
+            cost_usd=judge.cost(),
+            simulated=judge.simulated,
+            dry_iterations=0 if dry >= DRY_ITERATIONS_LIMIT else dry,
+            duplicates=index.duplicates,
+            unknown=index.unknown,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    """Either a result line with the record's history, or the entry of a record that is not accepted."""
+
+    entry: LedgerEntry | None
+    result: bytes | None
+
+
+def _write(verdict: _Verdict, record: Record, writer: LedgerWriter, resend: ResendWriter) -> None:
+    if verdict.result is not None:
+        writer.accept(verdict.result, verdict.entry)
+    elif verdict.entry is not None:
+        writer.keep(verdict.entry)
+        if verdict.entry.state is RecordState.OPEN:
+            resend.add(verdict.entry, record)
+
+
+class _Judge:
+    """Gives each asked record its verdict and counts what its answers cost."""
+
+    def __init__(
+        self,
+        batch: Batch,
+        strategy: ResultStrategy[Any],
+        index: AnswerIndex,
+        price: Callable[[Usage], Decimal],
+        *,
+        dry_counts: bool,
+    ) -> None:
+        self._batch = batch
+        self._strategy = strategy
+        self._index = index
+        self._price = price
+        self._dry_counts = dry_counts
+        self._problems = batch.current.validation_errors
+        self._named = {problem.line: problem for problem in self._problems if problem.line is not None}
+        self._line = 0
+        self._input = self._cached = self._output = 0
+        self._large_usage = Usage()
+        self._large_cost = Decimal(0)
+        self.answers = 0
+        self.simulated = False
+
+    def verdict(self, standing: Standing, record: Record) -> _Verdict:
+        self._line += 1
+        outcome = self._outcome(standing.row)
+        if isinstance(outcome, Answer):
+            self._count(outcome)
+            return self._judge(outcome, standing, record)
+        entry = standing.entry or _fresh(standing.row, record)
+        if outcome.own or self._dry_counts:
+            failed = entry.after_failed_try(
+                ends_as=RecordState.FAILED,
+                reason=outcome.code,
+                detail=outcome.message,
+                output=None,
+                helps=False,
+                max_retries=self._batch.max_retries,
+            )
+            return _Verdict(failed, None)
+        if entry.helps_next_try:  # what was wrong with the last answer still holds
+            return _Verdict(entry, None)
+        kept = LedgerEntry(entry.row, entry.record_id, RecordState.OPEN, entry.tries, outcome.code, outcome.message)
+        return _Verdict(kept, None)
+
+    def usage(self) -> Usage:
+        small = Usage(input_tokens=self._input, cached_input_tokens=self._cached, output_tokens=self._output)
+        return small + self._large_usage
+
+    def cost(self) -> Decimal:
+        small = Usage(input_tokens=self._input, cached_input_tokens=self._cached, output_tokens=self._output)
+        return self._price(small) + self._large_cost
+
+    def _outcome(self, row: int) -> Answer | Failure:
+        if self._problems:
+            # Lines count from 1 in the file that was refused, which held the asked records in this order.
+            problem = self._named.get(self._line) if self._named else self._problems[0]
+            return NOT_NAMED if problem is None else _as_failure(problem)
+        line = self._index.line(row)
+        return MISSING if line is None else read_line(line, self._batch.endpoint)[1]
+
+    def _judge(self, answer: Answer, standing: Standing, record: Record) -> _Verdict:
+        if answer.problem is None:
+            judged = self._strategy.judge(record, answer.text)
+            if isinstance(judged, Accepted):
+                fields = {"record_id": record.record_id, "output": judged.output, "iteration": self._batch.iteration}
+                return _Verdict(_accepted(standing.entry), orjson.dumps(fields, option=orjson.OPT_APPEND_NEWLINE))
+            reason, detail, helps = judged.reason, judged.detail, judged.helps_next_try
+        else:
+            reason, detail, helps = answer.problem, answer.detail, answer.problem not in _NOT_FOR_THE_MODEL
+        refused = (standing.entry or _fresh(standing.row, record)).after_failed_try(
+            ends_as=RecordState.REFUSED,
+            reason=reason,
+            detail=detail,
+            output=answer.text,
+            helps=helps,
+            max_retries=self._batch.max_retries,
+        )
+        return _Verdict(refused, None)
+
+    def _count(self, answer: Answer) -> None:
+        self.answers += 1
+        self.simulated = self.simulated or answer.simulated
+        if answer.input_tokens < _LARGE_REQUEST:
+            self._input += answer.input_tokens
+            self._cached += answer.cached_input_tokens
+            self._output += answer.output_tokens
+            return
+        usage = Usage(
+            input_tokens=answer.input_tokens,
+            cached_input_tokens=answer.cached_input_tokens,
+            output_tokens=answer.output_tokens,
+        )
+        self._large_usage += usage
+        self._large_cost += self._price(usage)
+
+
+def _dry_iterations(batch: Batch, index: AnswerIndex) -> int:
+    """How many iterations running, this one included, came back without an answer; a refused file tells nothing."""
+    if batch.current.validation_errors:
+        return batch.dry_iterations
+    return 0 if index.answered else batch.dry_iterations + 1
+
+
+def _as_failure(problem: ValidationProblem) -> Failure:
+    code = problem.code if problem.code not in UNANSWERED_CODES else "invalid_request"
+    return Failure(code, problem.message, own=True)
+
+
+def _fresh(row: int, record: Record) -> LedgerEntry:
+    return LedgerEntry(row, record.record_id, RecordState.OPEN, 0, "", "")
+
+
+def _accepted(entry: LedgerEntry | None) -> LedgerEntry | None:
+    if entry is None:
+        return None
+    return LedgerEntry(entry.row, entry.record_id, RecordState.ACCEPTED, entry.tries, entry.reason, "")
+
+
+def _bad_row(row: int, record: Record, problem: str) -> LedgerEntry:
+    return LedgerEntry(row, record.record_id, RecordState.FAILED, 0, BAD_SOURCE_ROW, problem)

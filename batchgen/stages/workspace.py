@@ -1,0 +1,31 @@
+"""Folders for working files. What a killed process left behind is removed by the next one that opens the workspace."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+
+
+class Workspace:
+    """Hands out folders that vanish after use, each named after its process."""
+
+    def __init__(self, folder: Path) -> None:
+        """Make the folder, readable by its owner alone."""
+        self._folder = folder
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for left in folder.iterdir():
+            pid = left.name.split("-", 1)[0]
+            if pid.isdigit() and not psutil.pid_exists(int(pid)):
+                shutil.rmtree(left, ignore_errors=True)
+
+    @contextmanager
+    def folder(self, subject: str) -> Iterator[Path]:
+        """A new empty folder while the block runs."""
+        with tempfile.TemporaryDirectory(dir=self._folder, prefix=f"{os.getpid()}-{subject}-") as path:
+            yield Path(path)

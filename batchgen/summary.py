@@ -1,0 +1,77 @@
+"""What is told of a job: the documented summary, as plain values for JSON and tables."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from batchgen.lifecycle import BatchStatus, least_advanced
+from batchgen.models import Batch, Job, Usage
+
+_SHOWN_DIGITS = Decimal("0.000001")
+
+
+def summarize(job: Job, batches: list[Batch]) -> dict[str, Any]:
+    """The summary of a job and its batches, as documented in docs/command-line.md."""
+    usage = sum((batch.usage for batch in batches), Usage())
+    status = least_advanced([batch.status for batch in batches])
+    return {
+        "job_id": job.job_id,
+        "data_type": job.data_type,
+        "model": job.model,
+        "source": job.source,
+        "status": status.value,
+        "records": job.records,
+        "accepted": sum(batch.accepted for batch in batches),
+        "refused": sum(batch.refused for batch in batches),
+        "failed": sum(batch.failed for batch in batches),
+        "pending": sum(batch.pending for batch in batches),
+        "usage": usage.model_dump(),
+        "cost_usd": dollars(sum((batch.cost_usd for batch in batches), Decimal(0))),
+        "simulated": any(batch.simulated for batch in batches),
+        "batches": [summarize_batch(batch) for batch in batches],
+    }
+
+
+def summarize_batch(batch: Batch) -> dict[str, Any]:
+    """The part of a summary that tells of one batch."""
+    summary: dict[str, Any] = {
+        "batch_id": batch.batch_id,
+        "job_id": batch.job_id,
+        "data_type": batch.data_type,
+        "status": batch.status.value,
+        "iteration": batch.iteration,
+        "retry_count": batch.retry_count,
+        "max_retries": batch.max_retries,
+        "openai_batch_ids": list(batch.openai_batch_ids),
+        "records": batch.records,
+        "accepted": batch.accepted,
+        "refused": batch.refused,
+        "failed": batch.failed,
+        "pending": batch.pending,
+        "reasons": batch.reasons,
+        "usage": batch.usage.model_dump(),
+        "cost_usd": dollars(batch.cost_usd),
+        "simulated": batch.simulated,
+        "objects": [{"key": stored.key, "url": stored.url} for stored in batch.objects],
+        "decisions": [decision.model_dump(mode="json") for decision in batch.decisions],
+    }
+    if batch.waiting_for is not None:
+        not_before = batch.not_before.isoformat() if batch.not_before else None
+        summary["waiting"] = {"for": batch.waiting_for, "until": not_before}
+    if batch.last_error is not None:
+        summary["last_error"] = batch.last_error
+    if batch.status is BatchStatus.FAILED and batch.needs_a_person:
+        summary["remedy"] = f"Mend the cause, then run: batchgen advance --again {batch.batch_id}"
+    return summary
+
+
+def succeeded(summary: dict[str, Any]) -> bool:
+    """Whether every record was accepted and every batch is COMPLETED (exit code 0)."""
+    completed = all(batch["status"] == BatchStatus.COMPLETED for batch in summary["batches"])
+    return completed and summary["accepted"] == summary["records"]
+
+
+def dollars(amount: Decimal) -> str:
+    """An amount as text, to a millionth."""
+    return f"{amount.quantize(_SHOWN_DIGITS).normalize():f}"

@@ -37,6 +37,16 @@ class BatchgenError(Exception):
         return f"{self.message} {self.remedy}".strip()
 
 
+@dataclass(eq=False)
+class InternalError(BatchgenError):
+    """A defect of batchgen itself."""
+
+    code = "internal"
+    template = "Unexpected {problem}."
+    remedy_template = "Please report it with the trace above; what is recorded is kept."
+    problem: str
+
+
 # What the user gave: nothing has been sent, exit code 2.
 
 
@@ -201,6 +211,20 @@ class LocalStackError(InputError):
     remedy_template = "{advice}"
     problem: str
     advice: str = ""
+    log_tail: str = ""
+    """The last lines of the part's log, for people."""
+
+
+@dataclass(eq=False)
+class Unreachable(InputError):
+    """A service cannot be reached at the start of a command, before anything was recorded or sent."""
+
+    code = "unreachable"
+    template = "{service} cannot be reached: {problem}."
+    remedy_template = "Start it or correct {variable}; nothing was sent."
+    service: str
+    problem: str
+    variable: str
 
 
 # What a service does: the batch keeps its status.
@@ -216,6 +240,8 @@ class Unavailable(BatchgenError):
     service: str
     problem: str
     retry_after_s: float | None = None
+    answers: bool = False
+    """Whether the service can be reached and asks us to come back (429, 5xx)."""
 
 
 @dataclass(eq=False)

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from redis import Redis
+
+from batchgen.errors import RequestRefused
 from batchgen.models import Batch, Job
 from batchgen.openai_client.batch_api import BatchApi
 from batchgen.openai_client.catalog import ModelCatalog
@@ -32,16 +36,9 @@ class Services:
     """Connections and stages of one configuration. Each is made on first use; none at import."""
 
     def __init__(self, settings: Settings) -> None:
-        """Take settings; raises MissingSetting for a connection without an address."""
+        """Take settings; a connection without an address raises MissingSetting when it is first used."""
         self.settings = settings
         self.catalog = ModelCatalog.load(settings.model_catalog)
-        self._redis = connect(settings.require(what="Redis", field="redis_url"))
-        self._bucket = settings.require(what="S3", field="s3_bucket")
-        self.openai = OpenAIClientManager(
-            api_key=settings.require(what="OpenAI", field="openai_api_key"),
-            base_url=settings.openai_base_url,
-            catalog=self.catalog,
-        )
 
     def __enter__(self) -> Self:
         return self
@@ -49,8 +46,24 @@ class Services:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.openai.close()
-        self._redis.close()
+        made = vars(self)
+        if "openai" in made:
+            self.openai.close()
+        if "_redis" in made:
+            self._redis.close()
+
+    @cached_property
+    def openai(self) -> OpenAIClientManager:
+        """The owner of the OpenAI clients."""
+        return OpenAIClientManager(
+            api_key=self.settings.require(what="OpenAI", field="openai_api_key"),
+            base_url=self.settings.openai_base_url,
+            catalog=self.catalog,
+        )
+
+    @cached_property
+    def _redis(self) -> Redis:
+        return connect(self.settings.require(what="Redis", field="redis_url"))
 
     @cached_property
     def ids(self) -> BatchIdManager:
@@ -60,7 +73,8 @@ class Services:
     @cached_property
     def uploads(self) -> BatchUploadManager:
         """Objects in S3."""
-        return BatchUploadManager(self.s3(), bucket=self._bucket, public_url=self.settings.public_url)
+        bucket = self.settings.require(what="S3", field="s3_bucket")
+        return BatchUploadManager(self.s3(), bucket=bucket, public_url=self.settings.public_url)
 
     @cached_property
     def api(self) -> BatchApi:
@@ -146,7 +160,12 @@ class Services:
         """Ask every connection; raises Unavailable, AccessDenied or BucketMissing for the first that is not there."""
         self.ids.ping()
         self.uploads.check()
-        self.api.check()
+        self.check_openai()
+
+    def check_openai(self) -> None:
+        """Ask OpenAI; a server that answers and has no list of models is fine: some compatible ones leave it out."""
+        with suppress(RequestRefused):
+            self.api.check()
 
     def advance(
         self,

@@ -49,6 +49,13 @@ class BatchStatusChecker:
         wanted = {BatchStatus.PROCESSING, BatchStatus.FAILED}
         return [batch.batch_id for batch in batches if batch.status in wanted and not batch.needs_a_person]
 
+    def give_new_tries(self, batch_id: str) -> None:
+        """Have a batch whose processing failed for good processed again. Raises BatchNotFound, BatchBusy."""
+        with self._ids.lease(batch_id) as lease:
+            batch = self._ids.get(batch_id)
+            if batch.status is BatchStatus.FAILED:
+                self._ids.save(batch.model_copy(update={"processing_failures": 0}), lease)
+
     def check(self, batch_ids: Iterable[str]) -> list[Batch]:
         """Look at these batches with one sweep over OpenAI's list; returns those that moved. Raises Unavailable."""
         batches = [self._ids.get(batch_id) for batch_id in batch_ids]

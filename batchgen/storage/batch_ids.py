@@ -65,6 +65,13 @@ class BatchIdManager:
     def _script(self, source: str) -> Script:
         return self._redis.register_script(source)
 
+    @property
+    def address(self) -> str:
+        """Where Redis is, without its password, for messages."""
+        where = self._redis.connection_pool.connection_kwargs
+        place = where.get("path") or f"{where.get('host')}:{where.get('port')}"
+        return f"{place}, database {where.get('db', 0)}, prefix {self._keys.prefix}"
+
     def ping(self) -> None:
         """Raise Unavailable or AccessDenied unless Redis answers."""
         with redis_errors():

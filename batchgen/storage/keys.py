@@ -10,10 +10,10 @@ class Keys:
 
     def __init__(self, prefix: str) -> None:
         """Take the installation's prefix (BATCHGEN_REDIS_PREFIX)."""
-        self._prefix = prefix
+        self.prefix = prefix
 
     def _key(self, *parts: str) -> str:
-        return ":".join((self._prefix, *parts))
+        return ":".join((self.prefix, *parts))
 
     def batch(self, batch_id: str) -> str:
         """Hash of one batch: doc (JSON), status, member."""

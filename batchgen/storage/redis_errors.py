@@ -23,7 +23,7 @@ def redis_errors() -> Iterator[None]:
         raise Unavailable(service=SERVICE, problem=_one_line(error)) from error
     except exceptions.ResponseError as error:
         if str(error).startswith(("LOADING", "OOM", "MISCONF", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "BUSY ")):
-            raise Unavailable(service=SERVICE, problem=_one_line(error)) from error
+            raise Unavailable(service=SERVICE, problem=_one_line(error), answers=True) from error
         if str(error).startswith(("NOAUTH", "WRONGPASS")):
             raise AccessDenied(service=SERVICE, problem=str(error), variable="REDIS_URL") from error
         raise

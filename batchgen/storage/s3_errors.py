@@ -47,7 +47,7 @@ def translate(error: exceptions.ClientError, bucket: str, endpoint: str) -> Exce
     if code in _DENIED:
         return AccessDenied(service=SERVICE, problem=answer.get("Message") or code, variable=_CREDENTIALS)
     if code in _BUSY or status >= 500 or status == 429:  # noqa: PLR2004 - HTTP status codes
-        return Unavailable(service=SERVICE, problem=answer.get("Message") or code)
+        return Unavailable(service=SERVICE, problem=answer.get("Message") or code, answers=True)
     return error
 
 

@@ -1,0 +1,82 @@
+"""The options that say what a job is: shared by generate and estimate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+import orjson
+
+from batchgen.data_types import get_data_type, parse_options
+from batchgen.errors import UsageError
+from batchgen.models import Endpoint
+from batchgen.openai_client.catalog import ModelCatalog
+from batchgen.settings import Settings
+from batchgen.stages.intake import JobRequest
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+_ENDPOINTS = {"chat": Endpoint.CHAT, "responses": Endpoint.RESPONSES}
+
+_OPTIONS = (
+    click.argument("data_type", metavar="TYPE"),
+    click.option("--source", required=True, help="Path, folder or s3:// address; what it may be depends on the type."),
+    click.option("--model", help="A model of the catalogue, or auto: the cheapest that can do it."),
+    click.option("--endpoint", type=click.Choice(sorted(_ENDPOINTS)), default="chat", show_default=True),
+    click.option("--limit", type=click.IntRange(min=1), help="Take only so many records."),
+    click.option("--max-retries", type=click.IntRange(min=0), help="Resends a record may use for its own failures."),
+    click.option("--id-column", help="Column with the record ids (tabular sources)."),
+    click.option(
+        "--option", "options", multiple=True, metavar="NAME=VALUE", help="An option of the type; JSON or text."
+    ),
+    click.option("--skip-bad-rows", is_flag=True, help="Go on without rows that cannot be used; they count as failed."),
+)
+
+
+def job_options(command: Command) -> Command:
+    """Add the options to a command, which takes them as keyword arguments for `request`."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def request(settings: Settings, *, name: str | None = None, **given: Any) -> JobRequest:
+    """The job that was asked for; raises InputError for what can be told without reading the source."""
+    values = dict(_option(text) for text in given["options"])
+    if given["id_column"] is not None:
+        values["id_column"] = given["id_column"]
+    data_type = get_data_type(given["data_type"])
+    parse_options(data_type, values)
+    if given["model"] is not None:
+        ModelCatalog.load(settings.model_catalog).choose(given["model"], data_type.required_capabilities)
+    return JobRequest(
+        data_type=data_type.name,
+        source=given["source"],
+        model=given["model"],
+        endpoint=_ENDPOINTS[given["endpoint"]],
+        options=values,
+        limit=given["limit"],
+        max_retries=given["max_retries"],
+        skip_bad_rows=given["skip_bad_rows"],
+        name=name,
+    )
+
+
+def _option(text: str) -> tuple[str, Any]:
+    name, separator, value = text.partition("=")
+    if not separator or not name:
+        raise UsageError(
+            f"--option {text} has no value.", "Write --option NAME=VALUE; a VALUE that is JSON is read so."
+        )
+    try:
+        return name, orjson.loads(value)
+    except orjson.JSONDecodeError:
+        return name, value
+
+
+def read_record_ids(path: Path | None) -> list[str] | None:
+    """Record ids from a file, one a line; None where no file is given."""
+    if path is None:
+        return None
+    return [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]

@@ -1,0 +1,88 @@
+"""What commands print: tables for people on stderr or stdout, one JSON document for programs on stdout."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+import orjson
+from rich.console import Console
+from rich.table import Table
+
+from batchgen.errors import BatchgenError, LocalStackError
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout, nothing else.")
+
+
+def people() -> Console:
+    """The console that people read while a command runs: stderr."""
+    return Console(stderr=True, soft_wrap=True, highlight=False)
+
+
+def say(line: str) -> None:
+    """One line for people."""
+    click.echo(line, err=True)
+
+
+def print_json(document: Any) -> None:
+    """The one document of a command."""
+    sys.stdout.write(orjson.dumps(document, option=orjson.OPT_INDENT_2).decode() + "\n")
+    sys.stdout.flush()
+
+
+def print_error(error: BatchgenError, *, as_json: bool) -> None:
+    """An error: a line for people, and the document where one was asked for."""
+    if isinstance(error, LocalStackError) and error.log_tail:
+        say(error.log_tail)
+    say(f"batchgen: {error}".replace("\n", " "))
+    if as_json:
+        print_json({"error": {"code": error.code, "message": error.message, "remedy": error.remedy}})
+
+
+def print_job(summary: dict[str, Any]) -> None:
+    """A job and its batches as a table on stdout."""
+    console = Console(soft_wrap=True, highlight=False)
+    console.print(jobs_table([summary]))
+    for line in notes(summary):
+        console.print(line)
+
+
+def jobs_table(summaries: list[dict[str, Any]]) -> Table:
+    """The batches of jobs: status, records, tokens, price."""
+    table = Table(show_edge=False, pad_edge=False)
+    for name in ("Batch", "Status", "Iteration"):
+        table.add_column(name, overflow="fold")
+    for name in ("Records", "Accepted", "Refused", "Failed", "Tokens in", "Tokens out", "Price"):
+        table.add_column(name, justify="right")
+    for summary in summaries:
+        for batch in summary["batches"]:
+            usage = batch["usage"]
+            price = f"${batch['cost_usd']}" + (" (simulated)" if batch["simulated"] else "")
+            counts = (batch[name] for name in ("records", "accepted", "refused", "failed"))
+            tokens = (usage["input_tokens"], usage["output_tokens"])
+            numbers = (f"{number:,}" for number in (*counts, *tokens))
+            table.add_row(batch["batch_id"], batch["status"], str(batch["iteration"]), *numbers, price)
+    return table
+
+
+def notes(summary: dict[str, Any]) -> list[str]:
+    """What else there is to say of a job's batches: reasons, waits, errors, addresses."""
+    lines: list[str] = []
+    for batch in summary["batches"]:
+        if batch["reasons"]:
+            reasons = ", ".join(f"{reason} {count}" for reason, count in batch["reasons"].items())
+            lines.append(f"{batch['batch_id']} not accepted: {reasons}")
+        if "waiting" in batch:
+            lines.append(f"{batch['batch_id']} waits until {batch['waiting']['until']}: {batch['waiting']['for']}")
+        if "last_error" in batch:
+            lines.append(f"{batch['batch_id']} last error: {batch['last_error']}")
+        if "remedy" in batch:
+            lines.append(f"{batch['batch_id']} {batch['remedy']}")
+        if batch["status"] == "READY_FOR_REVIEW":
+            lines.append(f"{batch['batch_id']} waits for you: batchgen review {batch['batch_id']} --approve")
+        lines += [stored["url"] for stored in batch["objects"]]
+    return lines

@@ -1,0 +1,129 @@
+"""`batchgen review`: what the person decided; and the questions a terminal asks after generate and demo."""
+
+from __future__ import annotations
+
+import getpass
+from pathlib import Path
+from typing import Any
+
+import click
+import orjson
+from rich.markup import escape
+
+from batchgen.cli.connections import check, connect
+from batchgen.cli.job_options import read_record_ids
+from batchgen.cli.output import json_option, people, print_job, print_json, say
+from batchgen.cli.progress import job_progress
+from batchgen.errors import UsageError
+from batchgen.local.info import Part
+from batchgen.models import Batch
+from batchgen.services import Services
+from batchgen.stages.decision import Action
+from batchgen.summary import succeeded, summarize
+
+_SHOWN_SAMPLES = 3
+
+
+@click.command()
+@click.argument("batch_id")
+@click.option("--approve", "action", flag_value=Action.APPROVE, help="All accepted records stand: COMPLETED.")
+@click.option("--reject", "action", flag_value=Action.REJECT, help="Refuse all, or the records of --items.")
+@click.option("--retry", "action", flag_value=Action.RETRY, help="Send all, or the records of --items, back.")
+@click.option("--note", default="", help="Why; a record that is sent back is asked again with it.")
+@click.option(
+    "--items",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A file with record ids, one a line.",
+)
+@click.option("--iteration", type=click.IntRange(min=1), help="Refuse the decision if the batch has moved on from it.")
+@json_option
+def review(
+    *, batch_id: str, action: Action | None, note: str, items: Path | None, iteration: int | None, as_json: bool
+) -> int:
+    """Decide on a batch that is READY_FOR_REVIEW."""
+    if action is None:
+        raise UsageError("No decision is given.", "Give one of --approve, --reject, --retry.")
+    record_ids = read_record_ids(items)
+    with Services(connect((Part.REDIS, Part.S3, Part.SIMULATOR))) as services:
+        check(services)
+        batch = services.reviewer.decide(
+            batch_id, Action(action), reviewer=person(), note=note, record_ids=record_ids, iteration=iteration
+        )
+        summary = summarize(services.ids.get_job(batch.job_id), services.ids.job_batches(batch.job_id))
+        if as_json:
+            print_json(summary)
+        else:
+            print_job(summary)
+        return 0 if succeeded(summary) else 1
+
+
+def person() -> str:
+    """The name of whoever is at the keyboard."""
+    try:
+        return getpass.getuser()
+    except OSError:  # no name for this user id
+        return "unknown"
+
+
+def approve_all(services: Services, job_id: str) -> None:
+    """Approve every batch of a job that waits."""
+    for batch in services.reviewer.waiting(job_id):
+        services.reviewer.decide(batch.batch_id, Action.APPROVE, reviewer=person(), iteration=batch.iteration)
+
+
+def ask_all(services: Services, job_id: str) -> None:
+    """Show each waiting batch's report and ask, until none waits or the person leaves the rest open."""
+    while waiting := services.reviewer.waiting(job_id):
+        answers = [ask(services, batch) for batch in waiting]
+        if all(answer is None for answer in answers):
+            return
+        for batch, answer in zip(waiting, answers, strict=True):
+            if answer is not None:
+                action, note = answer
+                services.reviewer.decide(
+                    batch.batch_id, action, reviewer=person(), note=note, iteration=batch.iteration
+                )
+        with job_progress(services, job_id):
+            services.advance(job_id)
+
+
+def ask(services: Services, batch: Batch) -> tuple[Action, str] | None:
+    """Show a batch's report and ask for the decision; None: left open."""
+    show_report(services, batch)
+    answer = click.prompt(
+        "Approve, reject, send back, or leave it open?",
+        type=click.Choice(["approve", "reject", "retry", "leave"]),
+        err=True,
+    )
+    if answer == "leave":
+        say(f"Left open: batchgen review {batch.batch_id} --approve | --reject | --retry")
+        return None
+    note = "" if answer == "approve" else click.prompt("Why?", default="", show_default=False, err=True)
+    return Action(answer), note
+
+
+def show_report(services: Services, batch: Batch) -> None:
+    """What a reviewer needs to decide: counts, reasons, price, samples, addresses."""
+    console = people()
+    key = next(stored.key for stored in batch.objects if stored.key.endswith("/report.json"))
+    report = orjson.loads(services.uploads.read(key))
+    price = f"${report['cost_usd']}" + (" (simulated)" if report["simulated"] else "")
+    console.rule(f"[bold]{escape(batch.batch_id)}[/bold], iteration {batch.iteration}")
+    console.print(
+        f"{report['records']:,} records: {report['accepted']:,} accepted, {report['refused']:,} refused, "
+        f"{report['failed']:,} failed. Price {price}."
+    )
+    for reason, count in report["reasons"].items():
+        console.print(f"  {escape(reason)}: {count:,}")
+    for title, samples in (("Accepted", report["accepted_samples"]), ("Not accepted", report["rejected_samples"])):
+        for sample in samples[:_SHOWN_SAMPLES]:
+            console.print(f"[bold]{title} {escape(str(sample['record_id']))}[/bold] {escape(sample.get('reason', ''))}")
+            console.print(f"  in:  {escape(_one_line(sample['input']))}")
+            console.print(f"  out: {escape(_one_line(sample['output']))}")
+    for stored in batch.objects:
+        console.print(escape(stored.url))
+
+
+def _one_line(value: Any, width: int = 300) -> str:
+    text = " ".join((value if isinstance(value, str) else orjson.dumps(value).decode()).split())
+    return text if len(text) <= width else text[: width - 1] + "…"

@@ -1,0 +1,49 @@
+"""`batchgen up` and `batchgen down`: the embedded stack."""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+from batchgen.cli.connections import is_configured, load_settings
+from batchgen.cli.output import json_option, print_json, say
+from batchgen.local.info import Part
+from batchgen.local.stack import EmbeddedStack
+
+
+@click.command()
+@json_option
+def up(*, as_json: bool) -> int:
+    """Start what is not configured by environment variables on this machine, and print the addresses."""
+    settings = load_settings()
+    wanted = [part for part in Part if not is_configured(part, settings)]
+    info = EmbeddedStack(settings.state_dir).up(wanted, say)
+    urls = {part.value: found.url for part, found in info.parts.items()}
+    if as_json:
+        print_json({"parts": urls, "configured": [part.value for part in Part if part not in wanted]})
+        return 0
+    for name, url in urls.items():
+        click.echo(f"{name:10} {url}")
+    for part in Part:
+        if part not in wanted:
+            click.echo(f"{part.value:10} configured by the environment")
+    return 0
+
+
+@click.command()
+@json_option
+def down(*, as_json: bool) -> int:
+    """Stop what batchgen started on this machine; the data stays."""
+    stopped = EmbeddedStack(load_settings().state_dir).down()
+    if as_json:
+        print_json({"stopped": [str(part) for part in stopped]})
+    else:
+        say(f"Stopped: {', '.join(map(str, stopped))}." if stopped else "Nothing was running.")
+    return 0
+
+
+def prefect_ui() -> str | None:
+    """The address of the Prefect UI that the environment points at, if any."""
+    api = os.environ.get("PREFECT_API_URL")
+    return None if api is None else api.removesuffix("/api")

@@ -245,6 +245,16 @@ class Unavailable(BatchgenError):
 
 
 @dataclass(eq=False)
+class CreateInDoubt(BatchgenError):
+    """The answer to a create call was lost."""
+
+    code = "create_in_doubt"
+    template = "The answer to batches.create was lost: {problem}."
+    remedy_template = "The batch is looked for before anything is sent again."
+    problem: str
+
+
+@dataclass(eq=False)
 class RequestRefused(BatchgenError):
     """OpenAI refused a request for good (4xx): sending it again as it is makes no sense."""
 

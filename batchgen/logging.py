@@ -40,7 +40,7 @@ def configure_logging(level: str, form: str) -> None:
 
 def configure_run_logging(level: str) -> None:
     """Hand batchgen's events to the handlers that are there (a Prefect run's log), as `event key=value` lines."""
-    _use_structlog(render=structlog.processors.KeyValueRenderer(key_order=["event"], drop_missing=True))
+    _use_structlog(render=structlog.processors.LogfmtRenderer(key_order=["event"], drop_missing=True))
     logging.getLogger("batchgen").setLevel(level.upper())
 
 

@@ -13,7 +13,6 @@ from redis import Redis
 
 from batchgen.errors import RequestRefused
 from batchgen.models import Batch, Job
-from batchgen.openai_client.batch_api import BatchApi
 from batchgen.openai_client.catalog import ModelCatalog
 from batchgen.openai_client.manager import OpenAIClientManager
 from batchgen.settings import Settings
@@ -30,6 +29,8 @@ from batchgen.summary import summarize
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
+
+    from batchgen.openai_client.batch_api import BatchApi
 
 
 class Services:
@@ -79,6 +80,8 @@ class Services:
     @cached_property
     def api(self) -> BatchApi:
         """The Batch API."""
+        from batchgen.openai_client.batch_api import BatchApi  # noqa: PLC0415 - the SDK takes a second to import
+
         return BatchApi(self.openai)
 
     @cached_property

@@ -5,7 +5,6 @@ As a deployment it records and submits, and ends: schedules and triggers do the 
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections.abc import Callable
 from typing import Any, Literal
@@ -18,7 +17,6 @@ from batchgen.services import Services
 from batchgen.stages.decision import Action
 from batchgen.stages.intake import JobRequest
 from flows.check import check
-from flows.command import parameters_from_stdin
 from flows.process import process
 from flows.review import Decision, review
 from flows.run import TASK_OPTIONS, run_services
@@ -122,8 +120,3 @@ def _drive(services: Services, job_id: str) -> None:
             log.warning("waiting: %s", away)
         if not moved:
             threading.Event().wait(services.settings.poll_interval_s)
-
-
-if __name__ == "__main__":
-    job_flow(**parameters_from_stdin())
-    sys.exit(0)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Literal
 
 from prefect import flow, task
 
 from batchgen.stages.decision import Action
-from flows.command import parameters_from_stdin
 from flows.run import TASK_OPTIONS, run_services
 
 Decision = Literal["approve", "reject", "retry"]
@@ -38,8 +36,3 @@ def review(
     """Carry out what a person decided on a batch; returns its status then."""
     with run_services():
         return decide(batch_id, decision, reviewer, note, records, iteration)
-
-
-if __name__ == "__main__":
-    review(**parameters_from_stdin())
-    sys.exit(0)

@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 
 from batchgen.cli import prefect_runs
 from batchgen.cli.connections import EMBEDDED_POLL_INTERVAL_S, check, connect, load_settings
-from batchgen.cli.output import jobs_table, json_option, notes, people, print_json, say
+from batchgen.cli.output import jobs_table, json_option, notes, out, people, print_json, say
 from batchgen.cli.progress import job_progress
 from batchgen.cli.review import ask, person
 from batchgen.cli.stack import prefect_ui
@@ -23,6 +22,7 @@ from batchgen.errors import MissingSetting
 from batchgen.lifecycle import BatchStatus
 from batchgen.local.info import Part
 from batchgen.local.stack import EmbeddedStack
+from batchgen.models import Batch
 from batchgen.services import Services
 from batchgen.settings import Settings
 from batchgen.stages.decision import Action
@@ -78,7 +78,7 @@ def _start(services: Services, name: str, request: JobRequest) -> prefect_runs.F
     say(f"Job {name}: {request.data_type} from {request.source}")
     # Recorded here first, so that bad input is told in one line; the flow finds the job and goes on with it.
     services.processor.create_job(request)
-    return prefect_runs.FlowRun("job", prefect_runs.parameters(request, name, wait=True))
+    return prefect_runs.FlowRun(services.settings, "generate", prefect_runs.parameters(request, name, wait=True))
 
 
 def _asks(services: Services, job_ids: list[str], *, approve: bool, as_json: bool) -> bool:
@@ -99,27 +99,30 @@ def _asks(services: Services, job_ids: list[str], *, approve: bool, as_json: boo
 def _review(services: Services, job_ids: list[str], *, asks: bool) -> None:
     """Decide on every waiting batch, by a flow run each; what is sent back runs again."""
     while True:
-        decided: list[str] = []
-        for job_id in job_ids:
-            for batch in services.reviewer.waiting(job_id):
-                answer = _ask(services, batch.batch_id) if asks else (Action.APPROVE, "")
-                if answer is None:
-                    continue
-                action, note = answer
-                decision = {"batch_id": batch.batch_id, "decision": action, "reviewer": person(), "note": note}
-                prefect_runs.FlowRun("review", decision | {"iteration": batch.iteration}).wait()
-                decided.append(job_id)
-        again = [job_id for job_id in dict.fromkeys(decided) if services.is_active(job_id)]
+        waiting = [batch for job_id in job_ids for batch in services.reviewer.waiting(job_id)]
+        answers = [_ask(services, batch) if asks else (Action.APPROVE, "") for batch in waiting]
+        runs = [
+            _decide(services, batch, *answer)
+            for batch, answer in zip(waiting, answers, strict=True)
+            if answer is not None
+        ]
+        for run in runs:
+            run.wait()
+        again = [job_id for job_id in job_ids if services.is_active(job_id)]
         if not again:
             return
-        for job_id in again:
-            services.advance(job_id)
+        with job_progress(services, *again):
+            for job_id in again:
+                services.advance(job_id)
 
 
-def _ask(services: Services, batch_id: str) -> tuple[Action, str] | None:
-    if not sys.stdin.isatty():
-        return None
-    return ask(services, services.ids.get(batch_id))
+def _decide(services: Services, batch: Batch, action: Action, note: str) -> prefect_runs.FlowRun:
+    decision = {"batch_id": batch.batch_id, "decision": action, "reviewer": person(), "note": note}
+    return prefect_runs.FlowRun(services.settings, "review", decision | {"iteration": batch.iteration})
+
+
+def _ask(services: Services, batch: Batch) -> tuple[Action, str] | None:
+    return ask(services, batch) if sys.stdin.isatty() else None
 
 
 def _report(summaries: list[dict[str, Any]], *, as_json: bool) -> None:
@@ -127,7 +130,7 @@ def _report(summaries: list[dict[str, Any]], *, as_json: bool) -> None:
     if as_json:
         print_json({"jobs": summaries, "prefect_ui": ui})
         return
-    console = Console(soft_wrap=True, highlight=False)
+    console = out()
     console.print(jobs_table(summaries))
     for summary in summaries:
         for line in notes(summary):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 import click
@@ -15,12 +15,21 @@ from batchgen.errors import BatchgenError, LocalStackError
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+_FILE_WIDTH = 160
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout, nothing else.")
 
 
 def people() -> Console:
     """The console that people read while a command runs: stderr."""
     return Console(stderr=True, soft_wrap=True, highlight=False)
+
+
+def out() -> Console:
+    """The console for what a command tells: stdout, wide where it is no terminal."""
+    console = Console(soft_wrap=True, highlight=False)
+    if not console.is_terminal:
+        console.width = _FILE_WIDTH
+    return console
 
 
 def say(line: str) -> None:
@@ -45,28 +54,31 @@ def print_error(error: BatchgenError, *, as_json: bool) -> None:
 
 def print_job(summary: dict[str, Any]) -> None:
     """A job and its batches as a table on stdout."""
-    console = Console(soft_wrap=True, highlight=False)
+    console = out()
     console.print(jobs_table([summary]))
     for line in notes(summary):
-        console.print(line)
+        console.print(line, markup=False)
 
 
 def jobs_table(summaries: list[dict[str, Any]]) -> Table:
     """The batches of jobs: status, records, tokens, price."""
     table = Table(show_edge=False, pad_edge=False)
-    for name in ("Batch", "Status", "Iteration"):
+    for name in ("Batch", "Status"):
         table.add_column(name, overflow="fold")
-    for name in ("Records", "Accepted", "Refused", "Failed", "Tokens in", "Tokens out", "Price"):
+    for name in ("Iteration", "Records", "Accepted", "Refused", "Failed", "Tokens in/out", "Price"):
         table.add_column(name, justify="right")
     for summary in summaries:
         for batch in summary["batches"]:
-            usage = batch["usage"]
-            price = f"${batch['cost_usd']}" + (" (simulated)" if batch["simulated"] else "")
-            counts = (batch[name] for name in ("records", "accepted", "refused", "failed"))
-            tokens = (usage["input_tokens"], usage["output_tokens"])
-            numbers = (f"{number:,}" for number in (*counts, *tokens))
-            table.add_row(batch["batch_id"], batch["status"], str(batch["iteration"]), *numbers, price)
+            table.add_row(batch["batch_id"], batch["status"], *_numbers(batch))
     return table
+
+
+def _numbers(batch: dict[str, Any]) -> Iterator[str]:
+    for name in ("iteration", "records", "accepted", "refused", "failed"):
+        yield f"{batch[name]:,}"
+    usage = batch["usage"]
+    yield f"{usage['input_tokens']:,}/{usage['output_tokens']:,}"
+    yield f"${batch['cost_usd']}" + (" simulated" if batch["simulated"] else "")
 
 
 def notes(summary: dict[str, Any]) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import subprocess
 import sys
+import tempfile
 from typing import Any
 
 import orjson
@@ -14,36 +15,41 @@ from batchgen.cli.output import say
 from batchgen.cli.progress import job_progress
 from batchgen.errors import BatchgenError
 from batchgen.services import Services
+from batchgen.settings import Settings
 from batchgen.stages.intake import JobRequest
+
+_SHOWN_LINES = 30
 
 
 @dataclasses.dataclass(eq=False)
 class FlowRunFailed(BatchgenError):
-    """A flow's process ended with an error; its own words stand above."""
+    """A flow's process ended with an error; the end of its log stands above."""
 
     code = "flow_run_failed"
-    template = "The flow {flow} failed with exit code {exit_code}."
+    template = "The flow {flow} failed with exit code {exit_code} (log: {log})."
     remedy_template = "What is recorded is kept: batchgen status tells, batchgen advance goes on without Prefect."
     flow: str
     exit_code: int
+    log: str
 
 
 class FlowRun:
-    """A flow that runs in another process; its log goes to our stderr."""
+    """A flow that runs in another process; its log goes to a file below the state folder."""
 
-    def __init__(self, flow: str, parameters: dict[str, Any]) -> None:
-        """Start `python -m flows.<flow>` with its parameters on stdin."""
+    def __init__(self, settings: Settings, flow: str, parameters: dict[str, Any]) -> None:
+        """Start `python -m flows <flow>` with its parameters on stdin."""
         self._flow = flow
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", f"flows.{flow}"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL
-        )
-        if self._process.stdin is None:
-            raise AssertionError("the process was started with a pipe")
-        self._process.stdin.write(orjson.dumps(parameters))
-        self._process.stdin.close()
+        folder = settings.state_dir / "logs"
+        folder.mkdir(parents=True, exist_ok=True)
+        self._log = folder / f"{flow}-{parameters.get('batch_id') or parameters.get('job')}.log"
+        with self._log.open("wb") as log, tempfile.TemporaryFile() as given:
+            given.write(orjson.dumps(parameters))
+            given.seek(0)
+            command = [sys.executable, "-m", "flows", flow]
+            self._process = subprocess.Popen(command, stdin=given, stdout=log, stderr=log)
 
     def wait(self) -> None:
-        """Wait for its end; raises FlowRunFailed. An interrupt ends it, too."""
+        """Wait for its end; raises FlowRunFailed after showing the end of its log. An interrupt ends it, too."""
         try:
             code = self._process.wait()
         except BaseException:
@@ -51,7 +57,9 @@ class FlowRun:
             self._process.wait()
             raise
         if code:
-            raise FlowRunFailed(self._flow, code)
+            lines = self._log.read_text(encoding="utf-8", errors="replace").splitlines()
+            say("\n".join(lines[-_SHOWN_LINES:]))
+            raise FlowRunFailed(self._flow, code, str(self._log))
 
 
 def generate(services: Services, wanted: JobRequest, *, wait: bool) -> str:
@@ -59,7 +67,7 @@ def generate(services: Services, wanted: JobRequest, *, wait: bool) -> str:
     job = patiently(lambda: services.processor.create_job(wanted), services.settings.poll_interval_s)
     say(f"Job {job.job_id}: {job.records:,} records in {len(job.batch_ids)} batches, model {job.model}.")
     with job_progress(services, job.job_id):
-        FlowRun("job", parameters(wanted, job.job_id, wait=wait)).wait()
+        FlowRun(services.settings, "generate", parameters(wanted, job.job_id, wait=wait)).wait()
     return job.job_id
 
 

@@ -1,34 +1,34 @@
-"""How far a job is, on a terminal's stderr, while something else drives it. Elsewhere the log tells."""
+"""How far jobs are, on stderr, while something else drives them."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from batchgen.cli.output import people
+from batchgen.cli.output import people, say
 from batchgen.errors import BatchgenError
 from batchgen.lifecycle import BatchStatus, least_advanced
 from batchgen.models import Batch
 from batchgen.services import Services
 
 _REFRESH_S = 0.5
+_COLUMNS = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[state]}"), TimeElapsedColumn())
+_Show = Callable[[str, Sequence[Batch]], None]
 
 
 @contextmanager
 def job_progress(services: Services, *job_ids: str) -> Iterator[None]:
-    """Show a bar for each job while the block runs."""
+    """Show how far jobs are while the block runs: a bar each on a terminal, a line for each change elsewhere."""
     console = people()
-    if not console.is_terminal:
-        yield
-        return
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[state]}"), TimeElapsedColumn())
     ended = threading.Event()
-    with Progress(*columns, console=console, transient=True) as progress:
-        bars = {job_id: progress.add_task(job_id, total=None, state="") for job_id in job_ids}
-        watcher = threading.Thread(target=_watch, args=(services, progress, bars, ended), daemon=True)
+    with ExitStack() as shown:
+        show: _Show = _Lines().show
+        if console.is_terminal:
+            show = _Bars(shown.enter_context(Progress(*_COLUMNS, console=console, transient=True))).show
+        watcher = threading.Thread(target=_watch, args=(services, job_ids, show, ended), daemon=True)
         watcher.start()
         try:
             yield
@@ -37,15 +37,37 @@ def job_progress(services: Services, *job_ids: str) -> Iterator[None]:
             watcher.join()
 
 
-def _watch(services: Services, progress: Progress, bars: dict[str, TaskID], ended: threading.Event) -> None:
-    while not ended.wait(_REFRESH_S):
-        for job_id, bar in bars.items():
-            try:
-                batches = services.ids.job_batches(job_id)
-            except BatchgenError:
-                continue  # not recorded yet, or Redis is away for a moment: the job itself tells of that
-            total = sum(batch.records for batch in batches)
-            progress.update(bar, total=total, completed=_done(batches), state=_state(batches))
+class _Bars:
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._bars: dict[str, TaskID] = {}
+
+    def show(self, job_id: str, batches: Sequence[Batch]) -> None:
+        if job_id not in self._bars:
+            self._bars[job_id] = self._progress.add_task(job_id, total=None, state="")
+        total = sum(batch.records for batch in batches)
+        self._progress.update(self._bars[job_id], total=total, completed=_done(batches), state=_state(batches))
+
+
+class _Lines:
+    def __init__(self) -> None:
+        self._last: dict[str, str] = {}
+
+    def show(self, job_id: str, batches: Sequence[Batch]) -> None:
+        state = _state(batches)
+        if self._last.get(job_id) != state:
+            self._last[job_id] = state
+            say(f"{job_id}: {state}")
+
+
+def _watch(services: Services, job_ids: Sequence[str], show: _Show, ended: threading.Event) -> None:
+    last = False
+    while not last:
+        last = ended.wait(_REFRESH_S)
+        for job_id in job_ids:
+            # Not recorded yet, or Redis is away for a moment: the job itself tells of that.
+            with suppress(BatchgenError):
+                show(job_id, services.ids.job_batches(job_id))
 
 
 def _done(batches: Sequence[Batch]) -> int:

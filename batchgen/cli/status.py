@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import click
-from rich.console import Console
 from rich.table import Table
 
 from batchgen.cli.connections import connect, patiently
-from batchgen.cli.output import json_option, print_job, print_json
+from batchgen.cli.output import json_option, out, print_job, print_json
 from batchgen.errors import BatchNotFound
 from batchgen.lifecycle import BatchStatus
 from batchgen.local.info import Part
@@ -69,7 +68,7 @@ def _overview(services: Services, only: BatchStatus | None, data_type: str | Non
             }
         )
         return 0
-    console = Console(soft_wrap=True, highlight=False)
+    console = out()
     console.print(", ".join(f"{name} {count}" for name, count in counts.items() if count) or "No batches.")
     table = Table(show_edge=False, pad_edge=False)
     for name in ("Batch", "Status", "Iteration", "Records", "Accepted", "Refused", "Failed"):

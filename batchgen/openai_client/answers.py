@@ -14,6 +14,8 @@ SIMULATOR_FINGERPRINT = "fp_simulator"
 _CUSTOM_ID = re.compile(rb'"custom_id"\s*:\s*"([^"\\]*)"')
 _OK = 200
 _QUOTA = 429
+TOKEN_LIMIT = "token_limit_exceeded"  # noqa: S105 - an error code
+"""The account has as many tokens enqueued as it may: the batch waits."""
 UNANSWERED_CODES = frozenset({"batch_expired", "batch_cancelled", "request_timeout"})
 """Error codes of lines that OpenAI never worked on: the record's own count of failed tries stays."""
 

@@ -12,7 +12,7 @@ import httpx2
 import openai
 from structlog.stdlib import get_logger
 
-from batchgen.errors import RequestRefused, Unavailable
+from batchgen.errors import CreateInDoubt, RequestRefused, Unavailable
 from batchgen.models import Endpoint, ValidationProblem
 from batchgen.openai_client.errors import SERVICE, openai_errors, translate
 from batchgen.openai_client.manager import OpenAIClientManager
@@ -29,10 +29,6 @@ _NOT_FOUND = 404
 _DOUBTFUL = {408, 409}
 _SERVER_ERROR = 500
 DOWNLOAD_TRIES = 3
-
-
-class CreateInDoubt(Exception):
-    """The answer to a create call was lost: the batch may or may not have been made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +75,10 @@ class BatchApi:
             )
         except openai.APIStatusError as error:
             if error.status_code in _DOUBTFUL or error.status_code >= _SERVER_ERROR:
-                raise CreateInDoubt from error
+                raise CreateInDoubt(str(error)) from error
             raise translate(error, "batches.create") from error
         except (openai.APIConnectionError, openai.APIResponseValidationError, httpx2.HTTPError, ValueError) as error:
-            raise CreateInDoubt from error
+            raise CreateInDoubt(str(error)) from error
         return _remote(created)
 
     def find(self, metadata: dict[str, str], *, since: datetime) -> RemoteBatch | None:

@@ -11,7 +11,6 @@ import openai
 from batchgen.errors import AccessDenied, RequestRefused, Unavailable
 
 SERVICE = "OpenAI"
-TOKEN_LIMIT = "token_limit_exceeded"  # noqa: S105 - an error code
 _DENIED = {401, 403}
 _WAIT = {408, 409, 429}
 _SERVER_ERROR = 500
@@ -38,6 +37,7 @@ def translate(error: openai.APIStatusError, operation: str) -> Exception:
             service=SERVICE,
             problem=f"{operation} answered {error.status_code}: {problem}",
             retry_after_s=_retry_after(error),
+            answers=True,
         )
     return RequestRefused(operation=operation, status=error.status_code, problem=problem)
 

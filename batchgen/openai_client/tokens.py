@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
+from typing import TYPE_CHECKING
 
-import bpe_openai
+if TYPE_CHECKING:
+    from bpe_openai import Encoding
 
 _OLDER = ("gpt-4-turbo", "gpt-4-", "gpt-3.5")
 REQUEST_OVERHEAD = 16
@@ -14,14 +16,16 @@ REQUEST_OVERHEAD = 16
 
 def counter_for(model: str) -> Callable[[bytes], int]:
     """A function that counts a request line's tokens: a little more than OpenAI does, since it counts the JSON too."""
-    encoding = _encoding("cl100k_base" if model.startswith(_OLDER) or model == "gpt-4" else "o200k_base")
+    name = "cl100k_base" if model.startswith(_OLDER) or model == "gpt-4" else "o200k_base"
 
     def count(line: bytes) -> int:
-        return len(encoding.encode_ordinary(line.decode("utf-8"))) + REQUEST_OVERHEAD
+        return len(_encoding(name).encode_ordinary(line.decode("utf-8"))) + REQUEST_OVERHEAD
 
     return count
 
 
 @cache
-def _encoding(name: str) -> bpe_openai.Encoding:
-    return bpe_openai.get_encoding(name)
+def _encoding(name: str) -> Encoding:
+    from bpe_openai import get_encoding  # noqa: PLC0415 - a second that only those who count pay
+
+    return get_encoding(name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from structlog.contextvars import bound_contextvars
 from structlog.stdlib import get_logger
@@ -10,13 +11,15 @@ from structlog.stdlib import get_logger
 from batchgen.errors import BatchBusy
 from batchgen.lifecycle import MAX_PROCESSING_TRIES, BatchStatus
 from batchgen.models import Batch
-from batchgen.openai_client.batch_api import BatchApi, RemoteBatch
-from batchgen.openai_client.errors import TOKEN_LIMIT
+from batchgen.openai_client.answers import TOKEN_LIMIT
 from batchgen.stages.handler import CompletedBatchHandler
 from batchgen.stages.processor import REFUSED
 from batchgen.stages.waiting import no_longer_waiting, put_off
 from batchgen.storage.batch_ids import BatchIdManager
 from batchgen.storage.lease import Lease
+
+if TYPE_CHECKING:
+    from batchgen.openai_client.batch_api import BatchApi, RemoteBatch
 
 log = get_logger(__name__)
 

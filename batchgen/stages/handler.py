@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from structlog.contextvars import bound_contextvars
 from structlog.stdlib import get_logger
@@ -13,7 +14,6 @@ from structlog.stdlib import get_logger
 from batchgen.errors import BatchgenError, LeaseLost, StatusChanged, Unavailable
 from batchgen.lifecycle import BatchStatus, after_settling
 from batchgen.models import Batch, Usage
-from batchgen.openai_client.batch_api import BatchApi
 from batchgen.openai_client.catalog import ModelCatalog
 from batchgen.openai_client.tokens import counter_for
 from batchgen.stages.ledger import LedgerFiles
@@ -25,6 +25,9 @@ from batchgen.stages.workspace import Workspace
 from batchgen.storage.batch_ids import BatchIdManager
 from batchgen.storage.lease import Lease
 from batchgen.storage.uploads import BatchUploadManager
+
+if TYPE_CHECKING:
+    from batchgen.openai_client.batch_api import BatchApi
 
 log = get_logger(__name__)
 

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 from structlog.contextvars import bound_contextvars
 from structlog.stdlib import get_logger
 
-from batchgen.errors import BatchgenError, RequestRefused, Unavailable
+from batchgen.errors import BatchgenError, CreateInDoubt, RequestRefused, Unavailable
 from batchgen.lifecycle import BatchStatus
 from batchgen.models import Batch, Job, ValidationProblem
-from batchgen.openai_client.batch_api import BatchApi, CreateInDoubt, RemoteBatch
 from batchgen.openai_client.catalog import ModelCatalog
 from batchgen.stages.intake import JobRequest, check_same_job, prepare
 from batchgen.stages.state_objects import StateObjects
@@ -23,6 +22,8 @@ from batchgen.storage.lease import Lease
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
+
+    from batchgen.openai_client.batch_api import BatchApi, RemoteBatch
 
 log = get_logger(__name__)
 
@@ -140,7 +141,7 @@ class BatchProcessor:
         try:
             created = self._api.create(file_id, batch.endpoint, _metadata(batch))
         except CreateInDoubt as doubt:
-            log.warning("create_in_doubt", problem=str(doubt.__cause__))
+            log.warning("create_in_doubt", problem=doubt.problem)
             return self._wait_for_answer(batch, lease)
         except RequestRefused as refused:
             return self._refused(batch, refused, lease)

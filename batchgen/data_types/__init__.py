@@ -7,13 +7,17 @@ from typing import Any
 from pydantic import ValidationError
 
 from batchgen.data_types.contract import DataType, PromptGenerator, TypeOptions
+from batchgen.data_types.product import PRODUCT
 from batchgen.data_types.prompt import PROMPT
+from batchgen.data_types.test_code import TEST_CODE
 from batchgen.errors import InvalidOption, UnknownDataType
 
 DATA_TYPES: dict[str, DataType[Any]] = {
     data_type.name: data_type
     for data_type in (
         PROMPT,
+        PRODUCT,
+        TEST_CODE,
     )
 }  # fmt: skip
 
@@ -33,7 +37,7 @@ def parse_options(data_type: DataType[Any], values: dict[str, Any]) -> TypeOptio
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         problem = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
-        known = ", ".join(sorted(data_type.options_type.model_fields))
+        known = ", ".join(sorted(field.alias or name for name, field in data_type.options_type.model_fields.items()))
         raise InvalidOption(data_type=data_type.name, problem=problem, known=known) from None
     return options
 

@@ -54,29 +54,27 @@ def apply(
 ) -> Decided:
     """Carry out REJECT or RETRY; raises DecisionRefused for ids that are not there, or none with tries left."""
     generator = PromptGeneratorFactory.create(batch.data_type, batch.options)
-    resend = ResendWriter(batch, folder, generator, count_tokens)
-    writer = LedgerWriter(folder)
     wanted = None if record_ids is None else set(record_ids)
     found: set[str] = set()
     touched = 0
-    for standing in walk(before):
-        record_id = _record_id(standing) if wanted is not None else None
-        if record_id is not None and wanted is not None and record_id in wanted:
-            found.add(record_id)
-        elif standing.result is None or wanted is not None:
-            _keep(standing, writer)
-            continue
-        touched += 1
-        _refuse(batch, standing, action, note, writer, resend)
-    if wanted is not None and wanted - found:
-        missing = ", ".join(sorted(wanted - found)[:5])
-        raise DecisionRefused(batch.batch_id, f"it holds no records {missing}")
-    decided = Decided(
-        data=writer.close(batch.batch_id, f"{batch.iteration}/reviewed"),
-        next_iteration=resend.close(),
-        requests_path=resend.path,
-        touched=touched,
-    )
+    with LedgerWriter(folder) as writer, ResendWriter(batch, folder, generator, count_tokens) as resend:
+        for standing in walk(before):
+            record_id = None if wanted is None else _record_id(standing)
+            if standing.result is not None if wanted is None else record_id in wanted:
+                found.add(record_id or "")
+                touched += 1
+                _refuse(batch, standing, action, note, writer, resend)
+            else:
+                _keep(standing, writer)
+        if wanted is not None and wanted - found:
+            missing = ", ".join(sorted(wanted - found)[:5])
+            raise DecisionRefused(batch.batch_id, f"it holds no records {missing}")
+        decided = Decided(
+            data=writer.finish(batch.batch_id, f"{batch.iteration}/reviewed"),
+            next_iteration=resend.finish(),
+            requests_path=resend.path,
+            touched=touched,
+        )
     if action is Action.RETRY and decided.next_iteration is None:
         raise DecisionRefused(
             batch.batch_id,

@@ -44,6 +44,17 @@ class JobRequest:
     skip_bad_rows: bool = False
     name: str | None = None
 
+    def job_id(self) -> str:
+        """The job's id: its name where it has one, else a new one; raises UsageError for a name that cannot be."""
+        if self.name is None:
+            return f"{self.data_type}-{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+        if not _JOB_NAME.fullmatch(self.name):
+            raise UsageError(
+                f"The job name {self.name!r} cannot be used.",
+                "Use at most 100 letters, digits and ._- and begin with a letter or digit.",
+            )
+        return self.name
+
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
@@ -71,7 +82,7 @@ def prepare(
         raise UsageError("--max-retries is below 0.", "Give 0 to send nothing again, or more.")
     if request.limit is not None and request.limit < 1:
         raise UsageError("--limit is below 1.", "Give the number of records to take, or leave it out.")
-    job_id = _job_id(request)
+    job_id = request.job_id()
     limits = FileLimits(tokens=catalog.enqueued_limit(model, usage_tier))
     creator = BatchFileCreator(
         folder, model=model, endpoint=request.endpoint, limits=limits, count_tokens=counter_for(model)
@@ -147,17 +158,6 @@ def _batch(job: Job, number: int, file: BatchFile) -> Batch:
         records=file.records,
         iterations=(first,),
     )
-
-
-def _job_id(request: JobRequest) -> str:
-    if request.name is None:
-        return f"{request.data_type}-{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
-    if not _JOB_NAME.fullmatch(request.name):
-        raise UsageError(
-            f"The job name {request.name!r} cannot be used.",
-            "Use at most 100 letters, digits and ._- and begin with a letter or digit.",
-        )
-    return request.name
 
 
 def _batch_id(job_id: str, number: int) -> str:

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, BinaryIO
+from types import TracebackType
+from typing import Any, BinaryIO, Self
 
 import orjson
 
@@ -110,7 +111,7 @@ def walk(files: LedgerFiles) -> Iterator[Standing]:
 
 
 class LedgerWriter:
-    """Writes results and ledger of a point, row by row, and keeps the sums."""
+    """Writes results and ledger of a point, row by row, and keeps the sums. Used in `with`."""
 
     def __init__(self, folder: Path) -> None:
         """Write into a folder of its own."""
@@ -140,10 +141,19 @@ class LedgerWriter:
         else:
             self._reasons[entry.reason] += 1
 
-    def close(self, batch_id: str, ledger: str) -> ProcessedBatchData:
-        """End both files and return the sums."""
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._results.close()
         self._ledger.close()
+
+    def finish(self, batch_id: str, ledger: str) -> ProcessedBatchData:
+        """Complete both files and return the sums."""
+        self._results.flush()
+        self._ledger.flush()
         return ProcessedBatchData(
             batch_id=batch_id,
             ledger=ledger,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 from batchgen.data_types.contract import DataType, Feedback, PromptGenerator, Record
 from batchgen.models import Batch, Iteration
@@ -14,7 +15,7 @@ from batchgen.storage.batch_files import MAX_BYTES, custom_id
 
 
 class ResendWriter:
-    """Made at the start of a pass over the ledger; the file is made with the first record."""
+    """Made at the start of a pass over the ledger. Used in `with`."""
 
     def __init__(
         self,
@@ -51,9 +52,17 @@ class ResendWriter:
         if self._count_tokens:
             self._tokens += self._count_tokens(line)
 
-    def close(self) -> Iteration | None:
-        """End the file; returns the next iteration, or None if nothing is open."""
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._file.close()
+
+    def finish(self) -> Iteration | None:
+        """Complete the file; returns the next iteration, or None if nothing is open."""
+        self._file.flush()
         if not self._requests:
             return None
         return Iteration(

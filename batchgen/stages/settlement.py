@@ -58,11 +58,14 @@ def settle(
     """Judge what OpenAI returned for the current iteration, or the refusal of its file, and write it into `folder`."""
     data_type = get_data_type(batch.data_type)
     options = parse_options(data_type, batch.options)
-    resend = ResendWriter(batch, folder, data_type.prompt_generator(options), count_tokens)
-    with AnswerIndex(batch.batch_id, batch.records, output, errors) as index:
+    generator = data_type.prompt_generator(options)
+    with (
+        AnswerIndex(batch.batch_id, batch.records, output, errors) as index,
+        LedgerWriter(folder) as writer,
+        ResendWriter(batch, folder, generator, count_tokens) as resend,
+    ):
         dry = _dry_iterations(batch, index)
         judge = _Judge(batch, data_type.result_strategy(options), index, price, dry_counts=dry >= DRY_ITERATIONS_LIMIT)
-        writer = LedgerWriter(folder)
         for standing in walk(before):
             if standing.entry is not None and standing.entry.state is not RecordState.OPEN:
                 if standing.result is not None:
@@ -78,12 +81,12 @@ def settle(
                 writer.keep(_bad_row(standing.row, record, fields["problem"]))
             else:
                 _write(judge.verdict(standing, record), record, writer, resend)
-        data = writer.close(batch.batch_id, f"{batch.iteration}/processed")
+        data = writer.finish(batch.batch_id, f"{batch.iteration}/processed")
         if data.records != batch.records:
             raise AssertionError(f"{data.records} records are accounted for, {batch.records} were sent")
         return Settled(
             data=data,
-            next_iteration=resend.close(),
+            next_iteration=resend.finish(),
             requests_path=resend.path,
             answers=judge.answers,
             usage=judge.usage(),

@@ -1,0 +1,41 @@
+"""What a user can choose: which files, and from what size on a class is split."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import BeforeValidator, Field
+
+from batchgen.data_types.contract import TypeOptions
+
+
+def _split(value: object) -> object:
+    """The command line has no lists: one text may hold several patterns with commas between."""
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+Patterns = Annotated[tuple[str, ...], BeforeValidator(_split)]
+
+
+class TestCodeOptions(TypeOptions):
+    """Options of the data type `test_code`."""
+
+    __test__: ClassVar[bool] = False
+    """It is no test, whatever pytest makes of its name."""
+
+    include: Patterns = Field((), description="Only files whose path matches one of these patterns, e.g. json/*.py")
+    """Shell patterns on the path below the source root; a folder's path stands for all in it. None: every file."""
+    exclude: Patterns = Field((), description="No files whose path matches one of these patterns")
+    """The same, for files to leave out; it wins over `include`."""
+    max_lines: int = Field(50, ge=1, le=10_000, description="Classes with more lines are tested method by method")
+    framework: Literal["pytest"] = Field("pytest", description="The framework of the tests")
+
+    def selects(self, path: str) -> bool:
+        """Tell whether a file, by its path below the source root, is wanted."""
+        wanted = not self.include or _matches(path, self.include)
+        return wanted and not _matches(path, self.exclude)
+
+
+def _matches(path: str, patterns: tuple[str, ...]) -> bool:
+    return any(fnmatchcase(path, pattern) or fnmatchcase(path, f"{pattern.rstrip('/')}/*") for pattern in patterns)

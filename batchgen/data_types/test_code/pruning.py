@@ -1,0 +1,24 @@
+"""A test file without the tests that are not kept."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable
+
+from batchgen.data_types.test_code.definitions import first_line, is_main_guard, last_line
+
+
+def prune(code: str, tree: ast.Module, dropped: Iterable[ast.stmt]) -> str:
+    """Return the code without the given definitions, and without what it does when it is run as a script.
+
+    A class that would be left empty goes as a whole. Lines are cut, the rest stays as it was written.
+    """
+    gone = {*dropped, *filter(is_main_guard, tree.body)}
+    classes = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+    gone.update(node for node in reversed(classes) if gone.issuperset(node.body))
+    lines = code.split("\n")
+    for node in gone:
+        for number in range(first_line(node) - 1, last_line(node)):
+            lines[number] = "\0"
+    kept = [line for line in lines if line != "\0"]
+    return "\n".join(kept).rstrip() + "\n"

@@ -1,0 +1,73 @@
+"""Finds the source behind an address: a local path, file:// or s3://. An S3 object is fetched to disk for as long as
+it is read, so that every reader may seek in it and read it twice.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from batchgen.errors import SourceNotFound
+from batchgen.sources.opened import OpenedSource
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+
+SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
+PASSWORD = re.compile(r"(?<=://)[^/@]*@")
+
+
+@contextmanager
+def open_source(location: str | Path, *, work_dir: Path, s3: S3Client | None) -> Iterator[OpenedSource]:
+    """Open the source at `location`; what had to be fetched lies below `work_dir` and is deleted at the end.
+
+    Raises SourceNotFound, and Unavailable where S3 does not answer.
+    """
+    location = str(location)
+    scheme = SCHEME.match(location)
+    match scheme and scheme[1].lower():
+        case None:
+            yield OpenedSource(location, existing(location, Path(location)))
+        case "file":
+            yield OpenedSource(location, existing(location, path_of_url(location)))
+        case "s3":
+            from batchgen.sources.s3_object import fetched_object  # noqa: PLC0415 - 0.5 s for boto3, s3:// alone needs it
+
+            with fetched_object(location, work_dir, s3) as path:
+                yield OpenedSource(location, path)
+        case unknown:
+            problem = f"{unknown}:// is not supported, only paths, file:// and s3://"
+            raise SourceNotFound(source=PASSWORD.sub("", location), problem=problem)
+
+
+def path_of_url(location: str) -> Path:
+    """Return the path that a file:// URL names on this machine."""
+    parts = urlsplit(location)
+    if parts.netloc not in {"", "localhost"}:
+        problem = f"it names the host {parts.netloc!r}; a local file has three slashes, file:///path"
+        raise SourceNotFound(source=location, problem=problem)
+    return Path(url2pathname(parts.path))
+
+
+def existing(location: str, path: Path) -> Path:
+    """Return the path, `~` resolved, once it is known to be a file or folder that may be read."""
+    if not location:
+        raise SourceNotFound(source="''", problem="it is empty")
+    try:
+        path = path.expanduser()
+        if path.is_dir():
+            return path
+        if path.exists() and not path.is_file():
+            raise SourceNotFound(source=location, problem="it is neither a file nor a folder")
+        path.open("rb").close()
+    except FileNotFoundError:
+        raise SourceNotFound(source=location, problem="there is no such file or folder") from None
+    except (OSError, RuntimeError, ValueError) as error:  # no home for `~user`, a NUL in the path
+        problem = getattr(error, "strerror", None) or str(error)
+        raise SourceNotFound(source=location, problem=problem) from error
+    return path

@@ -1,0 +1,41 @@
+"""What reading a table gives: rows, and lines that are none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+# Not frozen: a frozen one takes three times as long to make, and one is made for every row.
+@dataclass(slots=True)
+class Row:
+    """A row: its number from 1 (bad lines count, blank ones do not), its line or None, and its values by column.
+
+    Values are JSON-able: text in a CSV, anything in JSON lines and Parquet.
+    """
+
+    number: int
+    line: int | None
+    values: dict[str, Any]
+
+    @property
+    def place(self) -> str:
+        """Where the row stands, for people."""
+        return f"row {self.number}" if self.line is None else f"line {self.line}"
+
+
+@dataclass(slots=True)
+class BadLine:
+    """A line, or several that a quoted cell spans, that holds no row."""
+
+    number: int
+    line: int
+    problem: str
+    last_line: int | None = None
+
+    @property
+    def place(self) -> str:
+        """Where it stands, for people."""
+        if self.last_line is None or self.last_line == self.line:
+            return f"line {self.line}"
+        return f"lines {self.line} to {self.last_line}"

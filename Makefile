@@ -1,0 +1,46 @@
+# One way to do each thing. `make help` lists them.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.installed
+JOBS ?= 2
+
+.PHONY: help install lint test demo bench up down lock
+
+help: ## List the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+install: $(STAMP) ## Make .venv from the pinned and hashed requirements.lock
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "batchgen needs Python 3.11 or newer: set PYTHON")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --require-hashes --no-deps -r requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m pip check
+	@touch $(STAMP)
+
+lint: $(STAMP) ## Check style, formatting, types and who imports whom
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: $(STAMP) ## Run the tests; they start their own Redis, S3, simulator and Prefect
+	$(BIN)/pytest -n $(JOBS) --cov --cov-report=term:skip-covered
+
+demo: $(STAMP) ## Run the main job on the embedded stack, review included
+	$(BIN)/batchgen demo
+
+bench: $(STAMP) ## Measure the whole way against the least script that does the same
+	$(BIN)/python -m benchmarks
+
+up: $(STAMP) ## Start the embedded stack and print its addresses
+	$(BIN)/batchgen up
+
+down: $(STAMP) ## Stop the embedded stack; its data stays
+	$(BIN)/batchgen down
+
+lock: ## Pin the dependencies anew (needs uv)
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra dev \
+		pyproject.toml --output-file requirements.lock

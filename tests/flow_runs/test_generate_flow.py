@@ -1,0 +1,79 @@
+"""`flows.generate` as a plain Python call, with Prefect's own test server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from pipeline import Pipeline, StartPipeline
+from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+from prefect.testing.utilities import prefect_test_harness
+
+import flows
+from batchgen.errors import MissingSetting
+from batchgen.models import Batch
+from flows.submit import submit_batch
+from batchgen.simulator import Answer
+
+
+@pytest.fixture(scope="module", autouse=True)
+def prefect_server() -> Iterator[None]:
+    with prefect_test_harness(), temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+        yield
+
+
+@pytest.fixture
+def configured(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> Pipeline:
+    for name, value in pipeline.environment.items():
+        monkeypatch.setenv(name, value)
+    return pipeline
+
+
+def test_it_runs_to_completed_when_approved(configured: Pipeline) -> None:
+    summary = flows.generate("prompt", configured.prompts(3), review="approve")
+    assert (summary["status"], summary["accepted"]) == ("COMPLETED", 3)
+
+
+def test_it_returns_with_the_review_open(configured: Pipeline) -> None:
+    assert flows.generate("prompt", configured.prompts(3))["status"] == "READY_FOR_REVIEW"
+
+
+def test_a_callback_may_send_back_and_then_approve(configured: Pipeline) -> None:
+    seen: list[int] = []
+
+    def reviewer(batch: Batch) -> tuple[str, str] | str:
+        seen.append(batch.iteration)
+        return ("retry", "be brief") if batch.iteration == 1 else "approve"
+
+    summary = flows.generate("prompt", configured.prompts(2), review=reviewer)
+    assert seen == [1, 2]
+    assert (summary["status"], summary["batches"][0]["iteration"]) == ("COMPLETED", 2)
+    assert [decision["note"] for decision in summary["batches"][0]["decisions"]] == ["be brief", ""]
+
+
+def test_a_callback_may_leave_it_open(configured: Pipeline) -> None:
+    summary = flows.generate("prompt", configured.prompts(2), review=lambda _: None)
+    assert summary["status"] == "READY_FOR_REVIEW"
+
+
+def test_a_service_that_is_away_for_a_moment_is_tried_again(
+    configured: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("batchgen.openai_client.manager.MAX_RETRIES", 0)
+    monkeypatch.setattr(submit_batch, "retry_delay_seconds", 0)
+    configured.simulator.control.fault("files.create", "error", status=503, times=2)
+    assert flows.generate("prompt", configured.prompts(2))["accepted"] == 2
+    assert configured.simulator.control.requests()["files.create"]["total"] == 3
+
+
+def test_it_names_the_variable_that_is_missing() -> None:
+    with pytest.raises(MissingSetting, match="REDIS_URL"):
+        flows.generate("prompt", "prompts.jsonl")
+
+
+def test_what_failed_is_sent_again(start_pipeline: StartPipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    pipeline = start_pipeline(lambda request: Answer("" if request.attempt == 1 else "fine"))
+    for name, value in pipeline.environment.items():
+        monkeypatch.setenv(name, value)
+    summary = flows.generate("prompt", pipeline.prompts(2), review="approve")
+    assert (summary["accepted"], summary["batches"][0]["iteration"]) == (2, 2)

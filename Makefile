@@ -27,7 +27,7 @@ lint: $(STAMP) ## Check style, formatting, types and who imports whom
 	$(BIN)/lint-imports
 
 test: $(STAMP) ## Run the tests; they start their own Redis, S3, simulator and Prefect
-	$(BIN)/pytest -n $(JOBS) --cov --cov-report=term:skip-covered
+	$(BIN)/pytest -n $(JOBS) --dist loadfile --cov --cov-report=term:skip-covered
 
 demo: $(STAMP) ## Run the main job on the embedded stack, review included
 	$(BIN)/batchgen demo

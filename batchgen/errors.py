@@ -26,15 +26,19 @@ class BatchgenError(Exception):
     @property
     def message(self) -> str:
         """One line: what is wrong."""
-        return self.template.format(**vars(self))
+        return _one_line(self.template.format(**vars(self)))
 
     @property
     def remedy(self) -> str:
         """One line: what to do about it."""
-        return self.remedy_template.format(**vars(self))
+        return _one_line(self.remedy_template.format(**vars(self)))
 
     def __str__(self) -> str:
         return f"{self.message} {self.remedy}".strip()
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
 
 
 @dataclass(eq=False)
@@ -276,6 +280,17 @@ class CutShort(BatchgenError):
     name: str
     received: int
     expected: int
+
+
+@dataclass(eq=False)
+class JobStopped(BatchgenError):
+    """A recorded job cannot go on for now: credentials or the bucket were taken away meanwhile."""
+
+    code = "job_stopped"
+    template = "Job {job_id} stopped: {problem}"
+    remedy_template = "It is kept as it stands: once that is mended, ask for it again by --job {job_id}."
+    job_id: str
+    problem: str
 
 
 # What the state allows.

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any, Self
 from redis import Redis
 
 from batchgen.errors import RequestRefused
+from batchgen.lifecycle import BatchStatus
 from batchgen.models import Batch, Job
 from batchgen.openai_client.catalog import ModelCatalog
 from batchgen.openai_client.manager import OpenAIClientManager
 from batchgen.settings import Settings
 from batchgen.stages.advance import Stages, advance
 from batchgen.stages.checker import BatchStatusChecker
+from batchgen.stages.counting import TokenCounter
 from batchgen.stages.handler import CompletedBatchHandler
 from batchgen.stages.processor import BatchProcessor
 from batchgen.stages.reviewer import BatchReviewer
@@ -52,6 +54,8 @@ class Services:
             self.openai.close()
         if "_redis" in made:
             self._redis.close()
+        if "_s3" in made:
+            self._s3.close()
 
     @cached_property
     def openai(self) -> OpenAIClientManager:
@@ -121,7 +125,7 @@ class Services:
             api=self.api,
             catalog=self.catalog,
             workspace=self.workspace,
-            usage_tier=self.settings.openai_usage_tier,
+            token_counter=self._token_counter,
         )
 
     @cached_property
@@ -132,13 +136,17 @@ class Services:
             objects=self._objects,
             uploads=self.uploads,
             workspace=self.workspace,
-            token_counter=self.handler.token_counter,
+            token_counter=self._token_counter,
         )
 
     @cached_property
     def stages(self) -> Stages:
         """The stages that need no person."""
         return Stages(self.processor, self.checker, self.handler)
+
+    @cached_property
+    def _token_counter(self) -> TokenCounter:
+        return TokenCounter(self.catalog, self.settings.openai_usage_tier)
 
     @cached_property
     def _objects(self) -> StateObjects:
@@ -161,9 +169,13 @@ class Services:
 
     def check(self) -> None:
         """Ask every connection; raises Unavailable, AccessDenied or BucketMissing for the first that is not there."""
+        self.check_storage()
+        self.check_openai()
+
+    def check_storage(self) -> None:
+        """Ask Redis and S3, which is all that a review needs."""
         self.ids.ping()
         self.uploads.check()
-        self.check_openai()
 
     def check_openai(self) -> None:
         """Ask OpenAI; a server that answers and has no list of models is fine: some compatible ones leave it out."""
@@ -191,8 +203,12 @@ class Services:
 
     def is_active(self, job_id: str | None = None) -> bool:
         """Whether a stage has something to do, now or later, of a job or of all."""
-        batches = self.ids.iterate() if job_id is None else iter(self.ids.job_batches(job_id))
-        return any(not batch.needs_a_person for batch in batches)
+        if job_id is not None:
+            return any(not batch.needs_a_person for batch in self.ids.job_batches(job_id))
+        counts = self.ids.counts()
+        if any(counts[status] for status in (BatchStatus.PENDING, BatchStatus.PROCESSING, BatchStatus.PRE_COMPLETED)):
+            return True
+        return any(not batch.needs_a_person for batch in self.ids.iterate(status=BatchStatus.FAILED))
 
     def summary(self, job_id: str) -> dict[str, Any]:
         """The documented summary of a job; raises JobNotFound."""

@@ -1,5 +1,5 @@
 """The flows: one file a stage, in the order of the data's way. `flows.generate` runs a job to its end."""
 
-from flows.job import generate
+from flows.job import ReviewAnswer, generate
 
-__all__ = ["generate"]
+__all__ = ["ReviewAnswer", "generate"]

@@ -14,7 +14,7 @@ from batchgen.cli.job_options import job_options, request
 from batchgen.cli.output import json_option, print_job, print_json, say
 from batchgen.cli.progress import job_progress
 from batchgen.cli.review import approve_all, ask_all
-from batchgen.errors import UsageError
+from batchgen.errors import InputError, JobStopped, UsageError
 from batchgen.local.info import Part
 from batchgen.services import Services
 from batchgen.stages.intake import JobRequest
@@ -61,8 +61,11 @@ def _run(services: Services, wanted: JobRequest, *, wait: bool) -> str:
     job = patiently(lambda: services.processor.create_job(wanted), services.settings.poll_interval_s)
     say(f"Job {job.job_id}: {job.records:,} records in {len(job.batch_ids)} batches, model {job.model}.")
     if wait:
-        with job_progress(services, job.job_id):
-            services.advance(job.job_id)
+        try:
+            with job_progress(services, job.job_id):
+                services.advance(job.job_id)
+        except InputError as stopped:
+            raise JobStopped(job.job_id, str(stopped)) from stopped
     else:
         for batch_id in services.processor.due(job.job_id):
             services.processor.submit(batch_id)

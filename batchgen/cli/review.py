@@ -10,7 +10,7 @@ import click
 import orjson
 from rich.markup import escape
 
-from batchgen.cli.connections import check, connect
+from batchgen.cli.connections import connect, patiently
 from batchgen.cli.job_options import read_record_ids
 from batchgen.cli.output import json_option, people, print_job, print_json, say
 from batchgen.cli.progress import job_progress
@@ -44,8 +44,8 @@ def review(
     if action is None:
         raise UsageError("No decision is given.", "Give one of --approve, --reject, --retry.")
     record_ids = read_record_ids(items)
-    with Services(connect((Part.REDIS, Part.S3, Part.SIMULATOR))) as services:
-        check(services)
+    with Services(connect((Part.REDIS, Part.S3))) as services:
+        patiently(services.check_storage, services.settings.poll_interval_s)
         batch = services.reviewer.decide(
             batch_id, Action(action), reviewer=person(), note=note, record_ids=record_ids, iteration=iteration
         )

@@ -107,19 +107,18 @@ def _failure(status: int, body: dict[str, Any]) -> Failure:
 def _chat(body: dict[str, Any]) -> Answer:
     choice = body["choices"][0]
     message = choice["message"]
-    usage = body.get("usage") or {}
     text = message.get("content")
     if isinstance(text, list):  # content parts, as some servers send them
         text = "".join(part.get("text") or "" for part in text)
-    problem, detail = _verdict(text, message.get("refusal"), choice.get("finish_reason"))
-    return Answer(
-        text or "",
-        problem,
-        detail,
-        usage.get("prompt_tokens") or 0,
-        (usage.get("prompt_tokens_details") or {}).get("cached_tokens") or 0,
-        usage.get("completion_tokens") or 0,
-        _simulated(body),
+    usage = _object(body, "usage")
+    return _answer(
+        body,
+        text,
+        message.get("refusal"),
+        choice.get("finish_reason"),
+        input_tokens=_count(usage, "prompt_tokens"),
+        cached_input_tokens=_count(_object(usage, "prompt_tokens_details"), "cached_tokens"),
+        output_tokens=_count(usage, "completion_tokens"),
     )
 
 
@@ -127,23 +126,27 @@ def _responses(body: dict[str, Any]) -> Answer:
     parts = [part for item in body["output"] if item.get("type") == "message" for part in item["content"]]
     text = "".join(part.get("text") or "" for part in parts if part.get("type") == "output_text")
     refusal = next((part.get("refusal") for part in parts if part.get("type") == "refusal"), None)
-    finish = (body.get("incomplete_details") or {}).get("reason")
-    usage = body.get("usage") or {}
-    problem, detail = _verdict(text, refusal, finish)
-    return Answer(
+    usage = _object(body, "usage")
+    return _answer(
+        body,
         text,
-        problem,
-        detail,
-        usage.get("input_tokens") or 0,
-        (usage.get("input_tokens_details") or {}).get("cached_tokens") or 0,
-        usage.get("output_tokens") or 0,
-        _simulated(body),
+        refusal,
+        _object(body, "incomplete_details").get("reason"),
+        input_tokens=_count(usage, "input_tokens"),
+        cached_input_tokens=_count(_object(usage, "input_tokens_details"), "cached_tokens"),
+        output_tokens=_count(usage, "output_tokens"),
     )
 
 
-def _verdict(text: str | None, refusal: str | None, finish: str | None) -> tuple[str | None, str]:
+def _answer(body: dict[str, Any], text: Any, refusal: Any, finish: Any, **tokens: int) -> Answer:
+    said = text if isinstance(text, str) else ""
+    problem, detail = _verdict(said, refusal, finish)
+    return Answer(said, problem, detail, simulated=_simulated(body), **tokens)
+
+
+def _verdict(text: str, refusal: Any, finish: Any) -> tuple[str | None, str]:
     if refusal:
-        return "model_refusal", refusal
+        return "model_refusal", str(refusal)
     if finish in {"length", "max_output_tokens"}:
         return "truncated", "the answer was cut off at the output token limit"
     if finish == "content_filter":
@@ -151,6 +154,16 @@ def _verdict(text: str | None, refusal: str | None, finish: str | None) -> tuple
     if not text:
         return "empty_answer", "the answer holds no text"
     return None, ""
+
+
+def _object(holder: dict[str, Any], key: str) -> dict[str, Any]:
+    value = holder.get(key)
+    return value if isinstance(value, dict) else {}
+
+
+def _count(usage: dict[str, Any], key: str) -> int:
+    value = usage.get(key)
+    return value if type(value) is int and value > 0 else 0
 
 
 def _simulated(body: dict[str, Any]) -> bool:

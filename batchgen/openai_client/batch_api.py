@@ -14,7 +14,7 @@ from structlog.stdlib import get_logger
 
 from batchgen.errors import CreateInDoubt, RequestRefused, Unavailable
 from batchgen.models import Endpoint, ValidationProblem
-from batchgen.openai_client.errors import SERVICE, openai_errors, translate
+from batchgen.openai_client.errors import SERVICE, message_of, openai_errors, reason_of, translate
 from batchgen.openai_client.manager import OpenAIClientManager
 
 if TYPE_CHECKING:
@@ -75,10 +75,10 @@ class BatchApi:
             )
         except openai.APIStatusError as error:
             if error.status_code in _DOUBTFUL or error.status_code >= _SERVER_ERROR:
-                raise CreateInDoubt(str(error)) from error
+                raise CreateInDoubt(f"{error.status_code}: {message_of(error)}") from error
             raise translate(error, "batches.create") from error
         except (openai.APIConnectionError, openai.APIResponseValidationError, httpx2.HTTPError, ValueError) as error:
-            raise CreateInDoubt(str(error)) from error
+            raise CreateInDoubt(reason_of(error)) from error
         return _remote(created)
 
     def find(self, metadata: dict[str, str], *, since: datetime) -> RemoteBatch | None:
@@ -99,8 +99,12 @@ class BatchApi:
                 if not left:
                     return
         for batch_id in sorted(left):
-            with openai_errors("batches.retrieve"):
-                found = self._client.batches.retrieve(batch_id)
+            try:
+                with openai_errors("batches.retrieve"):
+                    found = self._client.batches.retrieve(batch_id)
+            except RequestRefused as refused:  # one that OpenAI does not know must not stop the others
+                log.warning("batch_not_found_at_openai", openai_batch_id=batch_id, problem=refused.problem)
+                continue
             yield _remote(found)
 
     def cancel(self, batch_id: str) -> None:

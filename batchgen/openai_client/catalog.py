@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from decimal import Decimal
 from functools import cache
 from importlib import resources
@@ -48,21 +49,22 @@ class _CatalogFile(BaseModel):
 class ModelCatalog:
     """The models that batchgen knows, and the user's own beside them."""
 
-    def __init__(self, models: dict[str, ModelConfig]) -> None:
-        """Take models by id."""
+    def __init__(self, models: dict[str, ModelConfig], *, own: frozenset[str] = frozenset()) -> None:
+        """Take models by id, and which of them the user described: those cost what the user says."""
         self._models = models
+        self._own = own
 
     @classmethod
     def load(cls, extra: Path | None = None) -> ModelCatalog:
         """Read the catalogue that ships with batchgen, then `extra`, whose models win; raises InvalidSetting."""
-        models = dict(_shipped())
+        shipped, own = _shipped(), dict[str, ModelConfig]()
         if extra is not None:
             try:
-                models |= _parse(extra.read_text(encoding="utf-8"))
+                own = _parse(extra.read_text(encoding="utf-8"))
             except (OSError, yaml.YAMLError, ValidationError, UnicodeDecodeError) as error:
                 problem = " ".join(str(error).split())
                 raise InvalidSetting(variable="BATCHGEN_MODEL_CATALOG", problem=problem) from error
-        return cls(models)
+        return cls({**shipped, **own}, own=frozenset(own))
 
     def get(self, model: str) -> ModelConfig:
         """A model by its id, a dated snapshot of it, or a fine-tuned one; raises UnknownModel."""
@@ -93,22 +95,20 @@ class ModelCatalog:
     def batch_cost(self, model: str, usage: Usage) -> Decimal:
         """US dollars that these tokens cost in a batch."""
         config = self.get(model)
+        cached = min(usage.cached_input_tokens, usage.input_tokens)  # some servers count the cached ones apart
         priced = PricedUsage(
-            input_tokens=usage.input_tokens,
-            cache_read_tokens=usage.cached_input_tokens,
-            output_tokens=usage.output_tokens,
+            input_tokens=usage.input_tokens, cache_read_tokens=cached, output_tokens=usage.output_tokens
         )
-        try:
-            return calc_price(priced, model, provider_id="openai").total_price * BATCH_DISCOUNT
-        except LookupError:
-            cached_price = config.cached_input_price_per_1m or config.input_price_per_1m
-            fresh = usage.input_tokens - usage.cached_input_tokens
-            full = (
-                fresh * config.input_price_per_1m
-                + usage.cached_input_tokens * cached_price
-                + usage.output_tokens * config.output_price_per_1m
-            )
-            return full / _MILLION * BATCH_DISCOUNT
+        if config.id not in self._own:
+            with suppress(LookupError):
+                return calc_price(priced, model, provider_id="openai").total_price * BATCH_DISCOUNT
+        cached_price = config.cached_input_price_per_1m
+        full = (
+            (usage.input_tokens - cached) * config.input_price_per_1m
+            + cached * (config.input_price_per_1m if cached_price is None else cached_price)
+            + usage.output_tokens * config.output_price_per_1m
+        )
+        return full / _MILLION * BATCH_DISCOUNT
 
 
 def _parse(text: str) -> dict[str, ModelConfig]:

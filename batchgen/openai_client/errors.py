@@ -24,12 +24,12 @@ def openai_errors(operation: str) -> Iterator[None]:
     except openai.APIStatusError as error:
         raise translate(error, operation) from error
     except (openai.APIConnectionError, httpx2.HTTPError, httpx2.StreamError) as error:
-        raise Unavailable(service=SERVICE, problem=f"{operation}: {_reason(error)}") from error
+        raise Unavailable(service=SERVICE, problem=f"{operation}: {reason_of(error)}") from error
 
 
 def translate(error: openai.APIStatusError, operation: str) -> Exception:
     """The error of ours for an HTTP answer."""
-    problem = _message(error)
+    problem = message_of(error)
     if error.status_code in _DENIED:
         return AccessDenied(service=SERVICE, problem=problem, variable="OPENAI_API_KEY and OPENAI_BASE_URL")
     if error.status_code in _WAIT or error.status_code >= _SERVER_ERROR:
@@ -42,13 +42,15 @@ def translate(error: openai.APIStatusError, operation: str) -> Exception:
     return RequestRefused(operation=operation, status=error.status_code, problem=problem)
 
 
-def _message(error: openai.APIStatusError) -> str:
+def message_of(error: openai.APIStatusError) -> str:
+    """What the server says, in one line."""
     body = error.body
     text = body.get("message") if isinstance(body, dict) else None
     return " ".join(str(text or error.message).split()).rstrip(".")
 
 
-def _reason(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
+    """Why a call had no answer, in one line."""
     cause = error.__cause__ or error
     return " ".join(str(cause).split()).rstrip(".") or type(cause).__name__
 

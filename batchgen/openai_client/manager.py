@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 MAX_RETRIES = 4
 """How often the SDK itself repeats a call on 408, 409, 429, 5xx and lost connections; never for batches.create."""
 TIMEOUT_S = 120.0
+OPENAI_URL = "https://api.openai.com/v1"
+"""Always given: by itself the SDK takes an OPENAI_BASE_URL that is set to nothing for an address."""
 
 
 class OpenAIClientManager:
@@ -32,7 +34,7 @@ class OpenAIClientManager:
     @property
     def address(self) -> str:
         """Where requests go, for messages."""
-        return self._base_url or "https://api.openai.com/v1"
+        return self._base_url or OPENAI_URL
 
     def get_sync_client(self) -> OpenAI:
         """The sync client of this process; a fork gets its own."""
@@ -41,7 +43,7 @@ class OpenAIClientManager:
         with self._lock:
             if self._sync is None or self._sync[0] != os.getpid():
                 client = OpenAI(
-                    api_key=self._api_key, base_url=self._base_url, max_retries=MAX_RETRIES, timeout=TIMEOUT_S
+                    api_key=self._api_key, base_url=self.address, max_retries=MAX_RETRIES, timeout=TIMEOUT_S
                 )
                 self._sync = (os.getpid(), client)
             return self._sync[1]
@@ -55,7 +57,7 @@ class OpenAIClientManager:
             self._async = {known: client for known, client in self._async.items() if not known.is_closed()}
             if loop not in self._async:
                 self._async[loop] = AsyncOpenAI(
-                    api_key=self._api_key, base_url=self._base_url, max_retries=MAX_RETRIES, timeout=TIMEOUT_S
+                    api_key=self._api_key, base_url=self.address, max_retries=MAX_RETRIES, timeout=TIMEOUT_S
                 )
             return self._async[loop]
 

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 from structlog.contextvars import bound_contextvars
 from structlog.stdlib import get_logger
 
-from batchgen.errors import BatchgenError, LeaseLost, StatusChanged, Unavailable
+from batchgen.errors import AccessDenied, BatchgenError, BucketMissing, LeaseLost, StatusChanged, Unavailable
 from batchgen.lifecycle import BatchStatus, after_settling
 from batchgen.models import Batch, Usage
 from batchgen.openai_client.catalog import ModelCatalog
-from batchgen.openai_client.tokens import counter_for
+from batchgen.stages.counting import TokenCounter
 from batchgen.stages.ledger import LedgerFiles
 from batchgen.stages.publication import publish
 from batchgen.stages.settlement import Settled, settle
@@ -44,7 +44,7 @@ class CompletedBatchHandler:
         api: BatchApi,
         catalog: ModelCatalog,
         workspace: Workspace,
-        usage_tier: int | None,
+        token_counter: TokenCounter,
     ) -> None:
         """Take the connections."""
         self._ids = ids
@@ -53,7 +53,7 @@ class CompletedBatchHandler:
         self._api = api
         self._catalog = catalog
         self._workspace = workspace
-        self._usage_tier = usage_tier
+        self._token_counter = token_counter
 
     def due(self, job_id: str | None = None) -> list[str]:
         """Ids of the batches to process, of a job or of all."""
@@ -66,8 +66,8 @@ class CompletedBatchHandler:
     def process(self, batch_id: str) -> Batch:
         """Process a PRE_COMPLETED batch; returns it as it stands then.
 
-        Raises BatchBusy, and Unavailable (it stays PRE_COMPLETED). Any other error moves it to FAILED, with what is
-        stored kept, from where the check stage has it processed again.
+        Raises BatchBusy; and Unavailable, AccessDenied or BucketMissing, and then it stays PRE_COMPLETED. Any other
+        error moves it to FAILED, with what is stored kept, from where the check stage has it processed again.
         """
         with self._ids.lease(batch_id) as lease:
             batch = self._ids.get(batch_id)
@@ -78,7 +78,7 @@ class CompletedBatchHandler:
             ):
                 try:
                     return self._process(batch, lease)
-                except (Unavailable, LeaseLost, StatusChanged):
+                except (Unavailable, AccessDenied, BucketMissing, LeaseLost, StatusChanged):
                     raise
                 except Exception as error:  # noqa: BLE001 - whatever it is, the paid answers are kept and tried again
                     return self._failed(batch, error, lease)
@@ -110,7 +110,7 @@ class CompletedBatchHandler:
             output=output,
             errors=errors,
             price=self._price(batch.model),
-            count_tokens=self.token_counter(batch),
+            count_tokens=self._token_counter(batch),
         )
         data = settled.data
         log.info(
@@ -159,12 +159,6 @@ class CompletedBatchHandler:
 
     def _price(self, model: str) -> Callable[[Usage], Decimal]:
         return lambda usage: self._catalog.batch_cost(model, usage)
-
-    def token_counter(self, batch: Batch) -> Callable[[bytes], int] | None:
-        """Counts a request's tokens, where the model's enqueued-token limit is known."""
-        if self._catalog.enqueued_limit(batch.model, self._usage_tier) is None:
-            return None
-        return counter_for(batch.model)
 
 
 def _with_outcome(batch: Batch, settled: Settled) -> Batch:

@@ -18,7 +18,8 @@ from typing import Any, BinaryIO, Self
 import orjson
 
 from batchgen.lifecycle import has_tries_left
-from batchgen.models import ProcessedBatchData
+from batchgen.models import Batch, ProcessedBatchData
+from batchgen.storage.uploads import file_sha256
 
 BAD_SOURCE_ROW = "bad_source_row"
 _BUFFER = 1 << 20
@@ -81,6 +82,25 @@ class LedgerFiles:
     records: Path
     results: Path | None = None
     ledger: Path | None = None
+
+
+def recount(files: LedgerFiles, batch: Batch) -> ProcessedBatchData:
+    """The sums of a batch as its stored files say."""
+    if files.results is None or files.ledger is None or batch.ledger is None:
+        raise AssertionError("only a batch that was judged can be counted again")
+    return ProcessedBatchData(
+        batch_id=batch.batch_id,
+        ledger=batch.ledger,
+        results_path=files.results,
+        results_sha256=file_sha256(files.results),
+        ledger_path=files.ledger,
+        accepted=batch.accepted,
+        refused=batch.refused,
+        failed=batch.failed,
+        unresolved=batch.pending,
+        most_tries=0,
+        reasons=batch.reasons,
+    )
 
 
 def read_ledger(path: Path) -> Iterator[LedgerEntry]:

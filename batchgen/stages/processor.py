@@ -62,20 +62,21 @@ class BatchProcessor:
         """Read the source, store its records and batch files, record the job. Nothing is sent to OpenAI.
 
         A name that is taken returns the job that is there, if it is the same; else raises JobConflict.
-        Raises InputError for what cannot be used; nothing is left behind then.
+        Raises InputError for what cannot be used (nothing is left behind then), BatchBusy, Unavailable.
         """
         with self._workspace.folder("job") as folder:
             prepared = prepare(request, folder, catalog=self._catalog, usage_tier=self._usage_tier, s3=self._s3)
             job = prepared.job
-            known = self._known(job)
-            if known is not None:
-                return known
-            for batch, file in zip(prepared.batches, prepared.files, strict=True):
-                self._objects.put_inputs(batch.batch_id, file)
-            if not self._ids.create_job(job, prepared.batches):
-                known = self._known(job)
+            with self._ids.lease(job.job_id) as lease:  # two jobs of one name must not write over each other's inputs
+                known = self._ids.find_job(job.job_id)
                 if known is not None:
+                    check_same_job(job, known)
+                    log.info("job_continued", job_id=job.job_id)
                     return known
+                for batch, file in zip(prepared.batches, prepared.files, strict=True):
+                    self._objects.put_inputs(batch.batch_id, file)
+                lease.check()
+                self._ids.create_job(job, prepared.batches)
         log.info("job_recorded", job_id=job.job_id, records=job.records, batches=len(job.batch_ids))
         return job
 
@@ -186,13 +187,6 @@ class BatchProcessor:
         ).model_copy(update={"last_error": str(refused)})
         log.error("batch_refused", problem=refused.problem)
         return self._ids.move(failed, BatchStatus.FAILED, lease)
-
-    def _known(self, job: Job) -> Job | None:
-        known = self._ids.find_job(job.job_id)
-        if known is not None:
-            check_same_job(job, known)
-            log.info("job_continued", job_id=job.job_id)
-        return known
 
 
 def _metadata(batch: Batch) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,8 +12,9 @@ from structlog.stdlib import get_logger
 from batchgen.errors import DecisionRefused
 from batchgen.lifecycle import BatchStatus
 from batchgen.models import Batch, Decision
+from batchgen.stages.counting import TokenCounter
 from batchgen.stages.decision import Action, Decided, apply
-from batchgen.stages.ledger import LedgerFiles
+from batchgen.stages.ledger import LedgerFiles, recount
 from batchgen.stages.publication import publish
 from batchgen.stages.state_objects import StateObjects
 from batchgen.stages.workspace import Workspace
@@ -34,7 +35,7 @@ class BatchReviewer:
         objects: StateObjects,
         uploads: BatchUploadManager,
         workspace: Workspace,
-        token_counter: Callable[[Batch], Callable[[bytes], int] | None],
+        token_counter: TokenCounter,
     ) -> None:
         """Take the connections."""
         self._ids = ids
@@ -97,6 +98,8 @@ class BatchReviewer:
             decided_at=datetime.now(UTC),
         )
         if action is Action.APPROVE:
+            if not all(self._uploads.holds(stored) for stored in batch.objects):
+                batch = self._published_again(batch)
             approved = batch.model_copy(update={"decisions": (*batch.decisions, decision)})
             return self._move(approved, BatchStatus.COMPLETED, lease)
         with self._workspace.folder(batch.batch_id) as folder:
@@ -114,6 +117,14 @@ class BatchReviewer:
             )
             decision = decision.model_copy(update={"records": decided.touched})
             return self._carry_out(batch, decision, decided, before, after, lease)
+
+    def _published_again(self, batch: Batch) -> Batch:
+        """Undo what a decision that was interrupted had published already."""
+        with self._workspace.folder(batch.batch_id) as folder:
+            files = self._objects.get_files(batch, folder)
+            data = recount(files, batch)
+            log.warning("published_again", objects=len(batch.objects))
+            return batch.model_copy(update={"objects": publish(self._uploads, batch, files, data, folder)})
 
     def _carry_out(
         self, batch: Batch, decision: Decision, decided: Decided, before: LedgerFiles, folder: Path, lease: Lease

@@ -77,32 +77,41 @@ class BatchFileCreator:
         """Yield one BatchFile a batch; `batch_id` names the batch of a number, from 1."""
         number = 1
         pair = _Pair(self._folder, batch_id(number))
-        for entry in entries:
-            record = {"record_id": entry.record_id, "data": entry.data}
-            request, tokens, problem = b"", 0, entry.problem
-            if entry.prompt is not None:
-                request = entry.prompt.line(pair.next_id(), self._model, self._endpoint)
-                tokens = self._count_tokens(request) if self._count_tokens else 0
-                if len(request) > self._limits.bytes:
-                    request, tokens, problem = (
-                        b"",
-                        0,
-                        f"its request has {len(request):,} bytes, over the limit of a file",
-                    )
-                elif not pair.has_room(len(request), tokens, self._limits):
+        try:
+            for entry in entries:
+                request, tokens = self._request(entry, pair)
+                fits_a_file = 0 < len(request) <= self._limits.bytes
+                if fits_a_file and not pair.has_room(len(request), tokens, self._limits):
                     yield pair.close()
                     number += 1
                     pair = _Pair(self._folder, batch_id(number))
-                    request = entry.prompt.line(pair.next_id(), self._model, self._endpoint)
-            if problem is not None:
-                record["problem"] = problem
-            line = orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
-            self._source_hash.update(line)
-            pair.write(line, request, tokens)
-        if pair.records:
-            yield pair.close()
-        else:
-            pair.discard()
+                    request, tokens = self._request(entry, pair)  # its id is another, so its size may be
+                record = _record(entry, entry.problem)
+                self._source_hash.update(record)
+                if len(request) > self._limits.bytes:
+                    record = _record(entry, f"its request has {len(request):,} bytes, over the limit of a file")
+                    request, tokens = b"", 0
+                pair.write(record, request, tokens)
+            if pair.records:
+                yield pair.close()
+            else:
+                pair.discard()
+        finally:
+            pair.close()
+
+    def _request(self, entry: Entry, pair: _Pair) -> tuple[bytes, int]:
+        """The line to send and its tokens; empty for a row that cannot be sent."""
+        if entry.prompt is None:
+            return b"", 0
+        line = entry.prompt.line(pair.next_id(), self._model, self._endpoint)
+        return line, self._count_tokens(line) if self._count_tokens else 0
+
+
+def _record(entry: Entry, problem: str | None) -> bytes:
+    record = {"record_id": entry.record_id, "data": entry.data}
+    if problem is not None:
+        record["problem"] = problem
+    return orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
 
 
 class _Pair:

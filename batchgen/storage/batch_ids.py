@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -15,7 +16,15 @@ from redis.commands.core import Script
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.retry import Retry
 
-from batchgen.errors import BatchBusy, BatchNotFound, JobNotFound, LeaseLost, StatusChanged
+from batchgen.errors import (
+    BatchBusy,
+    BatchNotFound,
+    InvalidSetting,
+    JobNotFound,
+    LeaseLost,
+    StatusChanged,
+    Unavailable,
+)
 from batchgen.lifecycle import BatchStatus, check_transition
 from batchgen.models import Batch, Job
 from batchgen.storage import scripts
@@ -35,17 +44,20 @@ class Page:
 
 
 def connect(url: str) -> Redis:
-    """A client with bounded retries for faults of seconds; opens no connection yet."""
+    """A client with bounded retries for faults of seconds; opens no connection yet. Raises InvalidSetting."""
     retry = Retry(ExponentialBackoff(cap=1, base=0.05), retries=3)
-    return Redis.from_url(
-        url,
-        decode_responses=True,
-        retry=retry,
-        retry_on_error=[RedisConnectionError],
-        socket_connect_timeout=5,
-        socket_timeout=30,
-        health_check_interval=30,
-    )
+    try:
+        return Redis.from_url(
+            url,
+            decode_responses=True,
+            retry=retry,
+            retry_on_error=[RedisConnectionError],
+            socket_connect_timeout=5,
+            socket_timeout=30,
+            health_check_interval=30,
+        )
+    except ValueError:  # its message, and so its trace, may quote the password
+        raise InvalidSetting(variable="REDIS_URL", problem="it is no redis://, rediss:// or unix:// address") from None
 
 
 class BatchIdManager:
@@ -177,20 +189,27 @@ class BatchIdManager:
     @contextmanager
     def lease(self, batch_id: str) -> Iterator[Lease]:
         """Claim a batch while the block runs; raises BatchBusy if another worker holds it."""
-        token = secrets.token_hex(16)
+        token, asked_at = secrets.token_hex(16), time.monotonic()
         key, life_ms = self._keys.lease(batch_id), int(self._lease_s * 1_000)
         with redis_errors():
             # Asked again after a lost answer, the set finds our own token.
             claimed = self._redis.set(key, token, nx=True, px=life_ms) or self._redis.get(key) == token
         if not claimed:
             raise BatchBusy(batch_id)
-        lease = Lease(batch_id, token, life_s=self._lease_s, renew=lambda: self._renewed(key, token, life_ms))
+        lease = Lease(
+            batch_id,
+            token,
+            claimed_at=asked_at,
+            life_s=self._lease_s,
+            renew=lambda: self._renewed(key, token, life_ms),
+        )
         lease.start()
         try:
             yield lease
         finally:
             lease.stop()
-            with redis_errors():
+            # A claim that cannot be given back ends by itself; what the block did or raised counts.
+            with suppress(Unavailable), redis_errors():
                 self._release_lease(keys=[key], args=[token])
 
     def save(self, batch: Batch, lease: Lease) -> Batch:
@@ -206,15 +225,16 @@ class BatchIdManager:
         return self._write(batch.model_copy(update={"status": after}), lease, before=batch.status)
 
     def delete(self, batch_id: str) -> None:
-        """Forget a batch; its objects in S3 stay. Raises BatchNotFound, BatchBusy."""
+        """Forget a batch, and with its last batch the job; objects in S3 stay. Raises BatchNotFound, BatchBusy."""
         batch = self.get(batch_id)
+        job = self.get_job(batch.job_id)
         with self.lease(batch_id) as lease, redis_errors():
-            indexes = [self._keys.by_status(status) for status in BatchStatus]
+            indexes = [self._keys.due(), self._keys.all_batches(), self._keys.by_data_type(batch.data_type)]
+            indexes += [self._keys.by_status(status) for status in BatchStatus]
             indexes += [self._keys.by_data_type_and_status(batch.data_type, status) for status in BatchStatus]
-            indexes += [self._keys.all_batches(), self._keys.by_data_type(batch.data_type)]
-            indexes += [self._keys.by_job(batch.job_id)]
-            keys = [self._keys.batch(batch_id), self._keys.lease(batch_id), self._keys.due(), *indexes]
-            if not self._delete_batch(keys=keys, args=[lease.token]):
+            job_keys = [self._keys.job(job.job_id), self._keys.all_jobs(), self._keys.by_job(job.job_id)]
+            keys = [self._keys.batch(batch_id), self._keys.lease(batch_id), *job_keys, *indexes]
+            if not self._delete_batch(keys=keys, args=[lease.token, _member(job.created_at, job.job_id)]):
                 raise LeaseLost(batch_id)
 
     def _write(self, batch: Batch, lease: Lease, *, before: BatchStatus) -> Batch:

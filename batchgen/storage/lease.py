@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 
 from batchgen.errors import LeaseLost, Unavailable
@@ -11,14 +12,17 @@ from batchgen.errors import LeaseLost, Unavailable
 class Lease:
     """Held between claim and release. `renew` is called every third of its life from a thread of its own."""
 
-    def __init__(self, batch_id: str, token: str, *, life_s: float, renew: Callable[[], bool]) -> None:
-        """Take the token that Redis holds, and how to renew it: returns False once it is somebody else's."""
+    def __init__(
+        self, batch_id: str, token: str, *, claimed_at: float, life_s: float, renew: Callable[[], bool]
+    ) -> None:
+        """Take the token that Redis holds, when it was asked for, and how to renew it: False once it is not ours."""
         self.batch_id = batch_id
         self.token = token
         self._life_s = life_s
         self._renew = renew
         self._ended = threading.Event()
         self._lost = False
+        self._ends_at = claimed_at + life_s
         self._thread = threading.Thread(target=self._keep, name=f"lease {batch_id}", daemon=True)
 
     def start(self) -> None:
@@ -31,12 +35,16 @@ class Lease:
         self._thread.join()
 
     def check(self) -> None:
-        """Raise LeaseLost if the claim is known to be gone; asked before every effect outside Redis."""
-        if self._lost:
+        """Raise LeaseLost if the claim is gone or may be; asked before every effect outside Redis.
+
+        It may be once its life is over without a renewal: this process was stopped for a while, or Redis is away.
+        """
+        if self._lost or time.monotonic() >= self._ends_at:
             raise LeaseLost(self.batch_id)
 
     def _keep(self) -> None:
         while not self._ended.wait(self._life_s / 3):
+            asked_at = time.monotonic()
             try:
                 renewed = self._renew()
             except Unavailable:
@@ -44,3 +52,4 @@ class Lease:
             if not renewed:
                 self._lost = True
                 return
+            self._ends_at = asked_at + self._life_s

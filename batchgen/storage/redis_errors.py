@@ -21,6 +21,8 @@ def redis_errors() -> Iterator[None]:
         raise AccessDenied(service=SERVICE, problem=str(error), variable="REDIS_URL") from error
     except (exceptions.ConnectionError, exceptions.TimeoutError, exceptions.ReadOnlyError) as error:
         raise Unavailable(service=SERVICE, problem=_one_line(error)) from error
+    except exceptions.OutOfMemoryError as error:
+        raise Unavailable(service=SERVICE, problem=f"it is full: {_one_line(error)}", answers=True) from error
     except exceptions.ResponseError as error:
         if str(error).startswith(("LOADING", "OOM", "MISCONF", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "BUSY ")):
             raise Unavailable(service=SERVICE, problem=_one_line(error), answers=True) from error

@@ -26,8 +26,13 @@ def s3_errors(bucket: str, endpoint: str) -> Iterator[None]:
         raise AccessDenied(service=SERVICE, problem=_one_line(error), variable=_CREDENTIALS) from error
     except exceptions.NoRegionError as error:
         raise InvalidSetting(variable="AWS_REGION", problem="it is not set, and boto3 found none either") from error
+    except exceptions.ParamValidationError as error:
+        raise InvalidSetting(variable="BATCHGEN_S3_BUCKET", problem=f"{bucket!r} is no name of a bucket") from error
     except exceptions.ClientError as error:
-        raise translate(error, bucket, endpoint) from error
+        ours = translate(error, bucket, endpoint)
+        if ours is error:
+            raise
+        raise ours from error
     except S3UploadFailedError as error:
         cause = error.__context__
         if isinstance(cause, exceptions.ClientError):

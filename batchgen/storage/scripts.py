@@ -56,12 +56,17 @@ return 0
 """
 
 DELETE_BATCH = """
--- KEYS: batch, lease, due, then every index that may hold it.  ARGV: lease token.  Returns 1, or 0 without the lease.
+-- KEYS: batch, lease, job, jobs index, the job's own index, then every other index that may hold the batch.
+-- ARGV: lease token, job member.  Returns 1, or 0 without the lease.  A job goes with its last batch.
 if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
 local member = redis.call('HGET', KEYS[1], 'member')
 if member then
-  for index = 3, #KEYS do redis.call('ZREM', KEYS[index], member) end
+  for index = 5, #KEYS do redis.call('ZREM', KEYS[index], member) end
 end
 redis.call('DEL', KEYS[1], KEYS[2])
+if redis.call('ZCARD', KEYS[5]) == 0 then
+  redis.call('DEL', KEYS[3])
+  redis.call('ZREM', KEYS[4], ARGV[2])
+end
 return 1
 """

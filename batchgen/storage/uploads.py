@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import boto3
@@ -13,7 +13,7 @@ from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from batchgen.errors import Unavailable
+from batchgen.errors import InvalidSetting, Unavailable
 from batchgen.models import StoredObject
 from batchgen.storage.s3_errors import SERVICE, s3_errors, translate
 
@@ -43,7 +43,10 @@ def connect_s3(
     session_token: str | None,
     region: str | None,
 ) -> S3Client:
-    """A client with bounded retries for faults of seconds; opens no connection yet. None: boto3's default chain."""
+    """A client with bounded retries for faults of seconds; opens no connection yet. None: boto3's default chain.
+
+    Raises InvalidSetting for an address that is none.
+    """
     config = Config(
         connect_timeout=5,
         read_timeout=60,
@@ -52,15 +55,19 @@ def connect_s3(
         request_checksum_calculation="when_required",  # other servers than AWS refuse the newer trailers
         response_checksum_validation="when_required",
     )
-    client: S3Client = boto3.session.Session().client(
-        "s3",
-        endpoint_url=endpoint_url,
-        aws_access_key_id=access_key_id,
-        aws_secret_access_key=secret_access_key,
-        aws_session_token=session_token,
-        region_name=region or ("us-east-1" if endpoint_url else None),
-        config=config,
-    )
+    try:
+        client: S3Client = boto3.session.Session().client(
+            "s3",
+            endpoint_url=endpoint_url,
+            aws_access_key_id=access_key_id,
+            aws_secret_access_key=secret_access_key,
+            aws_session_token=session_token,
+            region_name=region or ("us-east-1" if endpoint_url else None),
+            config=config,
+        )
+    except ValueError as error:
+        problem = f"{endpoint_url!r} is no http:// or https:// address"
+        raise InvalidSetting(variable="AWS_ENDPOINT_URL_S3", problem=problem) from error
     return client
 
 
@@ -120,20 +127,20 @@ class BatchUploadManager:
             )
         return StoredObject(key=key, url=self.url(key), size=len(content), sha256=digest, content_type=content_type)
 
+    def holds(self, stored: StoredObject) -> bool:
+        """Whether an object is there as it was stored."""
+        with self._errors():
+            return self._stored_hash(stored.key, stored.size) == stored.sha256
+
     def publish(self, key: str, public_key: str, *, sha256: str, size: int) -> StoredObject:
-        """Copy an object to where readers see it, within S3."""
+        """Copy an object to where readers see it, within S3. Raises FileNotFoundError."""
         content_type = CONTENT_TYPES.get(Path(public_key).suffix, "application/octet-stream")
         with self._errors():
             if self._stored_hash(public_key, size) != sha256:
-                self._client.copy(
-                    {"Bucket": self._bucket, "Key": key},
-                    self._bucket,
+                self._copy(
+                    key,
                     public_key,
-                    ExtraArgs={
-                        "ContentType": content_type,
-                        "Metadata": {_HASH_NAME: sha256},
-                        "MetadataDirective": "REPLACE",
-                    },
+                    {"ContentType": content_type, "Metadata": {_HASH_NAME: sha256}, "MetadataDirective": "REPLACE"},
                 )
         return StoredObject(
             key=public_key, url=self.url(public_key), size=size, sha256=sha256, content_type=content_type
@@ -176,6 +183,15 @@ class BatchUploadManager:
                 if error.response.get("Error", {}).get("Code") == "NoSuchKey":
                     raise FileNotFoundError(key) from error
                 raise
+
+    def _copy(self, key: str, to: str, extra: dict[str, Any]) -> None:
+        try:
+            self._client.copy({"Bucket": self._bucket, "Key": key}, self._bucket, to, ExtraArgs=extra)
+        except ClientError as error:
+            if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") != 404:  # noqa: PLR2004 - HTTP status code
+                raise
+            self.check()  # a 404 to a HEAD does not tell which of the two is missing
+            raise FileNotFoundError(key) from error
 
     def _stored_hash(self, key: str, size: int) -> str | None:
         try:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from pipeline import Pipeline
-
 from command_line import Outcome, Run
+from pipeline import Pipeline
 
 
 def refused(told: Outcome, code: str, *words: str) -> bool:
@@ -83,7 +82,7 @@ def test_a_wrong_api_key(run: Run, configured: Pipeline, monkeypatch: pytest.Mon
         ("OPENAI_BASE_URL", "http://127.0.0.1:1/v1", "OpenAI"),
     ],
 )
-def test_a_server_that_cannot_be_reached(  # noqa: PLR0913 - what each case needs
+def test_a_server_that_cannot_be_reached(
     run: Run, configured: Pipeline, monkeypatch: pytest.MonkeyPatch, variable: str, address: str, service: str
 ) -> None:
     monkeypatch.setenv(variable, address)

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import orjson
 import pytest
-from pipeline import Pipeline
-
 from command_line import Run
+from pipeline import Pipeline
 
 SUMMARY = {"job_id", "data_type", "status", "records", "accepted", "refused", "failed", "pending", "usage"} | {
     "cost_usd", "simulated", "batches",
@@ -99,7 +98,8 @@ def test_status_lists_batches_by_status(configured: Pipeline, run: Run) -> None:
     assert (told["counts"]["COMPLETED"], told["counts"]["READY_FOR_REVIEW"]) == (1, 1)
 
 
-def test_doctor_tells_what_answers(configured: Pipeline, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("configured")
+def test_doctor_tells_what_answers(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     assert run("doctor", "--json").document["ok"] is True
     monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1/0")
     told = run("doctor", "--json")

@@ -12,13 +12,16 @@ from prefect.testing.utilities import prefect_test_harness
 import flows
 from batchgen.errors import MissingSetting
 from batchgen.models import Batch
-from flows.submit import submit_batch
 from batchgen.simulator import Answer
+from flows.submit import submit_batch
 
 
 @pytest.fixture(scope="module", autouse=True)
 def prefect_server() -> Iterator[None]:
-    with prefect_test_harness(), temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+    with (
+        prefect_test_harness(server_startup_timeout=120),
+        temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}),
+    ):
         yield
 
 
@@ -41,7 +44,7 @@ def test_it_returns_with_the_review_open(configured: Pipeline) -> None:
 def test_a_callback_may_send_back_and_then_approve(configured: Pipeline) -> None:
     seen: list[int] = []
 
-    def reviewer(batch: Batch) -> tuple[str, str] | str:
+    def reviewer(batch: Batch) -> flows.ReviewAnswer:
         seen.append(batch.iteration)
         return ("retry", "be brief") if batch.iteration == 1 else "approve"
 

@@ -88,6 +88,23 @@ def test_a_decision_that_makes_no_sense_decides_nothing(
     assert pipeline.services.ids.get(batch.batch_id) == batch
 
 
+def test_an_approval_restores_what_an_interrupted_decision_had_published(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch = pipeline.run(pipeline.prompts(3))
+    with monkeypatch.context() as crash:
+        crash.setattr(pipeline.services.ids, "move", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            decide(pipeline, batch, Action.REJECT, record_ids=["p0"])
+    approved = pipeline.approve(pipeline.services.ids.get(batch.batch_id))
+    assert (approved.status, approved.accepted) == (BatchStatus.COMPLETED, 3)
+    assert len(pipeline.lines(approved)) == 3
+
+
+def interrupted(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
 def test_an_unknown_batch_is_told(pipeline: Pipeline) -> None:
     with pytest.raises(BatchNotFound, match="nothing-here"):
         pipeline.services.reviewer.decide("nothing-here", Action.APPROVE, reviewer="Ada")

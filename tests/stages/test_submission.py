@@ -8,8 +8,8 @@ from pipeline import Pipeline, StartPipeline
 from batchgen.errors import AccessDenied, Unavailable
 from batchgen.lifecycle import BatchStatus
 from batchgen.models import Batch
-from batchgen.settings import Settings
 from batchgen.services import Services
+from batchgen.settings import Settings
 from batchgen.stages.intake import JobRequest
 
 
@@ -118,7 +118,7 @@ def test_a_create_call_that_is_refused_for_good_counts_for_all(pipeline: Pipelin
 def test_openai_away_leaves_the_batch_as_it_is(pipeline: Pipeline) -> None:
     batch = created(pipeline)
     pipeline.simulator.control.fault("files.create", "error", status=503, times="always")
-    with Services(impatient(pipeline)) as services:
+    with Services(Settings.model_validate(pipeline.environment)) as services:
         services.openai.get_sync_client().max_retries = 0
         with pytest.raises(Unavailable):
             services.processor.submit(batch.batch_id)
@@ -127,15 +127,11 @@ def test_openai_away_leaves_the_batch_as_it_is(pipeline: Pipeline) -> None:
 
 def test_a_wrong_key_is_told_and_the_batch_kept(pipeline: Pipeline) -> None:
     batch = created(pipeline)
-    with Services(Settings.model_validate(pipeline.environment | {"OPENAI_API_KEY": "sk-wrong"})) as services:
-        with pytest.raises(AccessDenied, match="OPENAI_API_KEY"):
-            services.processor.submit(batch.batch_id)
+    wrong = Settings.model_validate(pipeline.environment | {"OPENAI_API_KEY": "sk-wrong"})
+    with Services(wrong) as services, pytest.raises(AccessDenied, match="OPENAI_API_KEY"):
+        services.processor.submit(batch.batch_id)
     pipeline.services.advance(batch.job_id)
     assert pipeline.services.ids.get(batch.batch_id).accepted == 3
-
-
-def impatient(pipeline: Pipeline) -> Settings:
-    return Settings.model_validate(pipeline.environment)
 
 
 def test_a_download_that_is_cut_cleanly_is_fetched_again(pipeline: Pipeline) -> None:

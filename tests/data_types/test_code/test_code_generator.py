@@ -57,6 +57,14 @@ def test_fences_inside_the_code_do_not_end_the_block(tmp_path: Path) -> None:
     assert re.findall(r"^`{3,}\w*$", content, re.MULTILINE) == ["`````python", "`````"]
 
 
+def test_imports_and_constants_that_the_target_uses_are_shown(tmp_path: Path) -> None:
+    code = "import os\nimport re\nLIMIT = 3\nOTHER = 4\ndef f(a):\n    return os.sep * LIMIT\n"
+    content = messages(record_of(code, tmp_path)["f"])[1]["content"]
+    assert "```python\nimport os\n```" in content
+    assert "```python\nLIMIT = 3\n```" in content
+    assert "OTHER" not in content
+
+
 def test_a_dispatched_function_is_said_to_be_called_through_its_dispatcher(tmp_path: Path) -> None:
     code = """
     import functools

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @overload
 def pick(a: int) -> int: ...
 @overload
-def pick(a: str) -> str: ...
+def pick(a: str) -> str: raise TypeError
 def pick(a):
     def inner():
         return a
@@ -195,6 +195,18 @@ def test_a_method_comes_with_its_class_its_imports_and_what_it_calls(tmp_path: P
         "    def other(self, x: int = 1) -> int:\n        ..."
     )
     assert "from shop import core" not in total["imports"]
+
+
+def test_what_calls_itself_is_not_shown_twice(tmp_path: Path) -> None:
+    code = """
+    def count(n):
+        return n and count(n - 1)
+    class Tree:
+        def copy(self):
+            return Tree().copy()
+    """
+    found = record_of(code, tmp_path, max_lines=2)
+    assert [record.data["uses"] for record in found.values()] == [[], []]
 
 
 def test_signatures_are_shown_as_written(tmp_path: Path) -> None:

@@ -1,0 +1,98 @@
+"""All four servers at once, Prefect's included: started one time for this file, since its database takes a while."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import Request, urlopen
+
+import psutil
+import pytest
+
+from batchgen.local import EmbeddedStack, Part, StackInfo
+
+pytestmark = [pytest.mark.timeout(180), pytest.mark.xdist_group("whole_stack")]
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackInfo]:
+    stack = EmbeddedStack(tmp_path_factory.mktemp("state"))
+    yield stack.up(list(Part))
+    stack.down()
+
+
+def get(url: str, **headers: str) -> tuple[int, str]:
+    with urlopen(Request(url, headers=headers), timeout=20) as answer:  # noqa: S310 - a server of our own
+        return answer.status, answer.read().decode()
+
+
+def test_the_environment_points_at_every_part(running: StackInfo) -> None:
+    given = running.environment()
+    assert set(given) == {
+        "REDIS_URL",
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_REGION",
+        "AWS_ENDPOINT_URL_S3",
+        "BATCHGEN_S3_BUCKET",
+        "BATCHGEN_PUBLIC_URL",
+        "OPENAI_API_KEY",
+        "OPENAI_BASE_URL",
+        "PREFECT_API_URL",
+        "PREFECT_HOME",
+    }
+    status, models = get(f"{given['OPENAI_BASE_URL']}/models", Authorization=f"Bearer {given['OPENAI_API_KEY']}")
+    assert status == 200
+    assert json.loads(models)["data"]
+    assert given["BATCHGEN_PUBLIC_URL"] == f"{given['AWS_ENDPOINT_URL_S3']}/{given['BATCHGEN_S3_BUCKET']}"
+
+
+def test_only_wanted_parts_are_pointed_at(running: StackInfo) -> None:
+    assert set(running.only([Part.PREFECT]).environment()) == {"PREFECT_API_URL", "PREFECT_HOME"}
+
+
+def test_no_secret_is_shown(running: StackInfo) -> None:
+    given = running.environment()
+    assert given["AWS_SECRET_ACCESS_KEY"] not in repr(running)
+    assert str(urlsplit(given["REDIS_URL"]).password) not in repr(running)
+
+
+@pytest.mark.parametrize("page", ["/", "/v2/", "/runs"])
+def test_the_ui_loads_with_its_scripts(running: StackInfo, page: str) -> None:
+    ui = running.parts[Part.PREFECT].url
+    status, html = get(ui + page, Accept="text/html")
+    scripts = re.findall(r'src="([^"]+\.js)"', html)
+    assert status == 200
+    assert scripts
+    for script in scripts:
+        assert get(ui + script)[0] == 200
+
+
+def test_the_ui_asks_its_own_server(running: StackInfo) -> None:
+    _, settings = get(f"{running.parts[Part.PREFECT].url}/ui-settings")
+    assert json.loads(settings)["api_url"] == running.environment()["PREFECT_API_URL"]
+
+
+def test_prefect_keeps_everything_in_its_own_home(running: StackInfo) -> None:
+    home = Path(running.environment()["PREFECT_HOME"])
+    assert (home / "prefect.db").exists()
+    assert (home / "ui").is_dir()
+
+
+def test_nothing_listens_beyond_loopback(running: StackInfo) -> None:
+    for part in running.parts.values():
+        family = [leader := psutil.Process(part.pid), *leader.children(recursive=True)]
+        opened = [
+            connection.laddr.ip
+            for process in family
+            for connection in process.net_connections("inet")
+            if connection.status == psutil.CONN_LISTEN or not connection.raddr
+        ]
+        assert opened, part
+        assert set(opened) <= {"127.0.0.1", "::1"}, part
+
+
+def test_it_is_found_as_it_was_started(running: StackInfo) -> None:
+    state_dir = Path(running.environment()["PREFECT_HOME"]).parents[1]
+    assert EmbeddedStack(state_dir).find() == running

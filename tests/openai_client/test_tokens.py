@@ -1,0 +1,33 @@
+"""Token counts without a network, never under what OpenAI counts."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from batchgen.models import Endpoint, Prompt
+from batchgen.openai_client.tokens import REQUEST_OVERHEAD, counter_for
+
+
+def test_words_are_counted_by_the_vocabulary_of_the_model() -> None:
+    line = "Der Donaudampfschifffahrtskapitän grüßt.".encode()
+    newer, older = (counter_for(model)(line) - REQUEST_OVERHEAD for model in ("gpt-4o-mini", "gpt-4-turbo"))
+    assert (newer, older) == (14, 16)
+
+
+@pytest.mark.parametrize("model", ["gpt-4", "gpt-4-turbo", "gpt-3.5-turbo"])
+def test_older_models_share_a_vocabulary(model: str) -> None:
+    line = "안녕하세요".encode()
+    assert counter_for(model)(line) > counter_for("gpt-4.1")(line)
+
+
+def test_control_words_in_a_text_are_just_text() -> None:
+    assert counter_for("gpt-4o")(b"<|endoftext|>") > REQUEST_OVERHEAD + 1
+
+
+@given(st.text(max_size=200))
+def test_a_request_counts_at_least_as_much_as_its_text(text: str) -> None:
+    count = counter_for("gpt-4o-mini")
+    line = Prompt([{"role": "user", "content": text}]).line("job-0001:0", "gpt-4o-mini", Endpoint.CHAT)
+    assert count(line) >= count(text.encode()) - REQUEST_OVERHEAD

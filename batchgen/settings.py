@@ -28,7 +28,7 @@ def default_state_dir() -> Path:
 class Settings(BaseSettings):
     """All settings; the name of each environment variable is its alias."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True, env_ignore_empty=True)
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
 
     openai_api_key: SecretStr | None = Field(None, alias="OPENAI_API_KEY")
     """Key for OpenAI or a server that speaks its API."""
@@ -73,8 +73,11 @@ class Settings(BaseSettings):
     @classmethod
     def load(cls) -> Settings:
         """Read the environment and .env; raises InvalidSetting with the variable's name."""
+        file = find_env_file()
         try:
-            return cls(_env_file=find_env_file(), _env_file_encoding="utf-8")
+            return cls(_env_file=file, _env_file_encoding="utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise InvalidSetting(variable=str(file), problem="it is not UTF-8 text") from error
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             field = str(first["loc"][0]) if first["loc"] else "?"
@@ -89,9 +92,11 @@ class Settings(BaseSettings):
 
 
 def find_env_file() -> Path | None:
-    """The .env that counts, or None."""
+    """The .env that counts, or None; raises InvalidSetting if the one that is named does not exist."""
     named = os.environ.get("BATCHGEN_ENV_FILE")
     if named is not None:
+        if named and not Path(named).is_file():
+            raise InvalidSetting(variable="BATCHGEN_ENV_FILE", problem=f"there is no file {named}")
         return Path(named) if named else None
     script = Path(sys.argv[0]).resolve().parent if sys.argv and sys.argv[0] else Path.cwd()
     for start in (Path.cwd(), script):

@@ -10,6 +10,15 @@ from redis import exceptions
 from batchgen.errors import AccessDenied, Unavailable
 
 SERVICE = "Redis"
+_BUSY = (
+    exceptions.OutOfMemoryError,
+    exceptions.MasterDownError,
+    exceptions.ClusterDownError,
+    exceptions.TryAgainError,
+    exceptions.ReadOnlyError,
+)
+_BUSY_CODES = ("MISCONF", "BUSY ")
+"""Codes for which the client has no class of its own; for the others it takes the code off the message."""
 
 
 @contextmanager
@@ -19,15 +28,13 @@ def redis_errors() -> Iterator[None]:
         yield
     except (exceptions.AuthenticationError, exceptions.NoPermissionError) as error:
         raise AccessDenied(service=SERVICE, problem=str(error), variable="REDIS_URL") from error
-    except (exceptions.ConnectionError, exceptions.TimeoutError, exceptions.ReadOnlyError) as error:
+    except (exceptions.ConnectionError, exceptions.TimeoutError) as error:
         raise Unavailable(service=SERVICE, problem=_one_line(error)) from error
-    except exceptions.OutOfMemoryError as error:
-        raise Unavailable(service=SERVICE, problem=f"it is full: {_one_line(error)}", answers=True) from error
+    except _BUSY as error:
+        raise Unavailable(service=SERVICE, problem=_one_line(error), answers=True) from error
     except exceptions.ResponseError as error:
-        if str(error).startswith(("LOADING", "OOM", "MISCONF", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "BUSY ")):
+        if str(error).startswith(_BUSY_CODES):
             raise Unavailable(service=SERVICE, problem=_one_line(error), answers=True) from error
-        if str(error).startswith(("NOAUTH", "WRONGPASS")):
-            raise AccessDenied(service=SERVICE, problem=str(error), variable="REDIS_URL") from error
         raise
 
 

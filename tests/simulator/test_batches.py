@@ -86,7 +86,7 @@ def test_progress_shows_while_a_batch_runs(lab: Lab) -> None:
 
 
 def test_the_input_file_may_be_deleted_while_the_batch_runs(lab: Lab) -> None:
-    lab.control.config(batch_seconds=0.3)
+    lab.control.config(validating_seconds=0.3)
     batch = lab.start(chat_lines(20))
     lab.client.files.delete(batch.input_file_id)
     assert len(lab.output(lab.ended(batch))) == 20

@@ -261,6 +261,13 @@ def test_the_parameters_of_a_function_are_checked_when_its_source_is_shown() -> 
     assert '["text", "prefix", "predicate"]' in answer(prompt)
 
 
+def test_the_signature_of_what_is_replaced_by_c_is_left_alone() -> None:
+    source = "def reduce(function, sequence, initial=None):\n    return None\n"
+    text = answer(f"Target: functools.py:reduce lines 1-2\n\n```python\n{source}```\n")
+    assert "assert callable(reduce)" in text
+    assert "signature" not in text
+
+
 def test_the_prompt_may_name_the_module_to_import() -> None:
     assert "from mypackage.deep import work\n" in answer("Target: src/deep.py:work lines 1-2\nModule: mypackage.deep\n")
 

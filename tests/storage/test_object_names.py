@@ -10,7 +10,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from batchgen.errors import UnsafeObjectName
-from batchgen.storage.object_names import ledger_key, manifest_key, output_key, public_key, safe
+from batchgen.storage import object_names as names
+from batchgen.storage.object_names import manifest_key, public_key, safe
 
 PIECES = st.sampled_from(["..", ".", "/", "\\", "a", "b.md", "-", "_", " ", "%2e", "\x00", "\n", "ü", "//", "~"])
 NAMES = st.one_of(st.text(max_size=30), st.lists(PIECES, max_size=8).map("".join))
@@ -69,6 +70,17 @@ def test_a_plain_name_is_kept(name: str) -> None:
     assert safe(name) == name
 
 
-def test_what_is_not_public_lies_below_state() -> None:
-    assert output_key("b", 2) == "state/b/2/output.jsonl"
-    assert ledger_key("b", "1/processed") == "state/b/1/processed/ledger.jsonl"
+@pytest.mark.parametrize(
+    ("key", "place"),
+    [
+        (names.records_key("b"), "state/b/records.jsonl"),
+        (names.manifest_key("b"), "state/b/manifest.json"),
+        (names.requests_key("b", 2), "state/b/2/requests.jsonl"),
+        (names.output_key("b", 2), "state/b/2/output.jsonl"),
+        (names.errors_key("b", 2), "state/b/2/errors.jsonl"),
+        (names.results_key("b", "2/processed"), "state/b/2/processed/results.jsonl"),
+        (names.ledger_key("b", "2/processed"), "state/b/2/processed/ledger.jsonl"),
+    ],
+)
+def test_what_is_not_public_lies_below_state(key: str, place: str) -> None:
+    assert key == place

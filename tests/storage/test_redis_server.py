@@ -110,7 +110,7 @@ def test_a_password_is_not_shown_in_the_address(own_redis_url: str) -> None:
 def test_a_full_redis_is_waited_for(client: Redis, batch: Batch) -> None:
     ids = BatchIdManager(client, prefix=PREFIX)
     client.config_set("maxmemory", "1")
-    with pytest.raises(Unavailable, match="full") as raised:
+    with pytest.raises(Unavailable, match="maxmemory") as raised:
         ids.create_job(example_job([example_batch("more-0001")]), [example_batch("more-0001")])
     assert raised.value.answers
     assert ids.get(batch.batch_id) == batch

@@ -61,6 +61,15 @@ def test_changed_content_of_the_same_size_is_sent(bucket: Bucket, results: Path)
     assert bucket.stored(KEY) == b'{"record_id": "2"}\n'
 
 
+def test_whether_an_object_is_there_as_it_was_stored(bucket: Bucket, results: Path) -> None:
+    stored = bucket.manager.upload(results, KEY)
+    assert bucket.manager.holds(stored)
+    bucket.manager.put(b'{"record_id": "2"}\n', KEY)
+    assert not bucket.manager.holds(stored)
+    bucket.manager.delete([KEY])
+    assert not bucket.manager.holds(stored)
+
+
 def test_an_object_that_somebody_else_wrote_is_replaced(bucket: Bucket, results: Path) -> None:
     bucket.client.put_object(Bucket=bucket.name, Key=KEY, Body=results.read_bytes())
     bucket.manager.upload(results, KEY)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from bpe_openai import Encoding
 
-_OLDER = ("gpt-4-turbo", "gpt-4-", "gpt-3.5")
+_OLDER = ("gpt-4-", "gpt-3.5")
 REQUEST_OVERHEAD = 16
 """Tokens a request may cost beyond its text: the frame of messages and roles."""
 

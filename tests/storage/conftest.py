@@ -49,8 +49,8 @@ def ids(redis: Redis, prefix: str) -> BatchIdManager:
 
 @pytest.fixture
 def short(redis: Redis, prefix: str) -> BatchIdManager:
-    """The same batches, claimed for 0.3 s at a time."""
-    return BatchIdManager(redis, prefix=prefix, lease_s=0.3)
+    """The same batches, claimed for 0.6 s at a time."""
+    return BatchIdManager(redis, prefix=prefix, lease_s=0.6)
 
 
 @pytest.fixture(params=["moto", "embedded"])

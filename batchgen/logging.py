@@ -13,6 +13,8 @@ _SHARED: tuple[structlog.typing.Processor, ...] = (
     structlog.processors.format_exc_info,
 )
 
+_AS_LINES = structlog.processors.LogfmtRenderer(key_order=["event"], drop_missing=True)
+
 
 def configure_logging(level: str, form: str) -> None:
     """Show batchgen's events on stderr; `form` is console or json. Called by the command line, never by the library."""
@@ -40,8 +42,14 @@ def configure_logging(level: str, form: str) -> None:
 
 def configure_run_logging(level: str) -> None:
     """Hand batchgen's events to the handlers that are there (a Prefect run's log), as `event key=value` lines."""
-    _use_structlog(render=structlog.processors.LogfmtRenderer(key_order=["event"], drop_missing=True))
+    _use_structlog(render=_AS_LINES)
     logging.getLogger("batchgen").setLevel(level.upper())
+
+
+def configure_library_logging() -> None:
+    """Where nobody configured structlog, hand events to the standard library's loggers instead of stdout."""
+    if not structlog.is_configured():
+        _use_structlog(render=_AS_LINES)
 
 
 def _use_structlog(render: structlog.typing.Processor | None = None) -> None:

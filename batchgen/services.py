@@ -13,6 +13,7 @@ from redis import Redis
 
 from batchgen.errors import RequestRefused
 from batchgen.lifecycle import BatchStatus
+from batchgen.logging import configure_library_logging
 from batchgen.models import Batch, Job
 from batchgen.openai_client.catalog import ModelCatalog
 from batchgen.openai_client.manager import OpenAIClientManager
@@ -40,6 +41,7 @@ class Services:
 
     def __init__(self, settings: Settings) -> None:
         """Take settings; a connection without an address raises MissingSetting when it is first used."""
+        configure_library_logging()
         self.settings = settings
         self.catalog = ModelCatalog.load(settings.model_catalog)
 

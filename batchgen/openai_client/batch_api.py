@@ -102,7 +102,10 @@ class BatchApi:
             try:
                 with openai_errors("batches.retrieve"):
                     found = self._client.batches.retrieve(batch_id)
-            except RequestRefused as refused:  # one that OpenAI does not know must not stop the others
+            except RequestRefused as refused:
+                if refused.status != _NOT_FOUND:
+                    raise
+                # One that OpenAI does not know must not stop the others.
                 log.warning("batch_not_found_at_openai", openai_batch_id=batch_id, problem=refused.problem)
                 continue
             yield _remote(found)

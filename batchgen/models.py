@@ -215,7 +215,7 @@ class Job(Frozen):
     data_type: str
     source: str
     source_fingerprint: str
-    """SHA-256 over all records as they were fetched."""
+    """XXH3 (128 bits) over all records as they were fetched: tells whether a source is the same."""
     options: dict[str, Any]
     model: str
     endpoint: Endpoint

@@ -25,7 +25,8 @@ SIZES = (1_000, 50_000, 200_000)
 def main() -> None:
     """Measure, print the table, write the JSON. Exit code 1 with one line where a run is not whole."""
     options = _parser().parse_args()
-    signal.signal(signal.SIGTERM, _end)  # as by Ctrl-C: servers and folders go
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _end)
     runs = measure(options.sizes, options.repeat)
     show(runs)
     if options.json is not None:
@@ -88,6 +89,7 @@ def _number(text: str) -> int:
 
 
 def _end(*_: object) -> NoReturn:
+    """Leave by an exception, so that servers and folders go."""
     sys.exit("Ended by a signal.")
 
 

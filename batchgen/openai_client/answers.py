@@ -11,7 +11,8 @@ import orjson
 from batchgen.models import Endpoint
 
 SIMULATOR_FINGERPRINT = "fp_simulator"
-_CUSTOM_ID = re.compile(rb'"custom_id"\s*:\s*"([^"\\]*)"')
+_CHAT_TOKENS = ("prompt_tokens", "prompt_tokens_details", "completion_tokens")
+_RESPONSES_TOKENS = ("input_tokens", "input_tokens_details", "output_tokens")
 _OK = 200
 _QUOTA = 429
 TOKEN_LIMIT = "token_limit_exceeded"  # noqa: S105 - an error code
@@ -43,10 +44,18 @@ class Failure:
     own: bool
 
 
+def leading_number(prefix: str) -> re.Pattern[bytes]:
+    """Matches a line that begins with the custom id `<prefix><number>`, as OpenAI's lines do; the group is the number.
+
+    Further on in a line the key could be the answer's own: such a line has to be parsed.
+    """
+    return re.compile(
+        rb'\{\s*(?:"id"\s*:\s*"[^"\\]*"\s*,\s*)?"custom_id"\s*:\s*"' + re.escape(prefix.encode()) + rb'(\d{1,9})"'
+    )
+
+
 def custom_id_of(line: bytes) -> str | None:
-    """The custom id of a line; parses it only where the key stands in it more than once."""
-    if line.count(b'"custom_id"') == 1 and (match := _CUSTOM_ID.search(line)):
-        return match[1].decode("utf-8", "replace")
+    """The custom id of a line."""
     return read_line(line, Endpoint.CHAT)[0]
 
 
@@ -110,38 +119,31 @@ def _chat(body: dict[str, Any]) -> Answer:
     text = message.get("content")
     if isinstance(text, list):  # content parts, as some servers send them
         text = "".join(part.get("text") or "" for part in text)
-    usage = _object(body, "usage")
-    return _answer(
-        body,
-        text,
-        message.get("refusal"),
-        choice.get("finish_reason"),
-        input_tokens=_count(usage, "prompt_tokens"),
-        cached_input_tokens=_count(_object(usage, "prompt_tokens_details"), "cached_tokens"),
-        output_tokens=_count(usage, "completion_tokens"),
-    )
+    return _answer(body, text, message.get("refusal"), choice.get("finish_reason"), _CHAT_TOKENS)
 
 
 def _responses(body: dict[str, Any]) -> Answer:
     parts = [part for item in body["output"] if item.get("type") == "message" for part in item["content"]]
     text = "".join(part.get("text") or "" for part in parts if part.get("type") == "output_text")
     refusal = next((part.get("refusal") for part in parts if part.get("type") == "refusal"), None)
-    usage = _object(body, "usage")
-    return _answer(
-        body,
-        text,
-        refusal,
-        _object(body, "incomplete_details").get("reason"),
-        input_tokens=_count(usage, "input_tokens"),
-        cached_input_tokens=_count(_object(usage, "input_tokens_details"), "cached_tokens"),
-        output_tokens=_count(usage, "output_tokens"),
-    )
+    return _answer(body, text, refusal, _object(body, "incomplete_details").get("reason"), _RESPONSES_TOKENS)
 
 
-def _answer(body: dict[str, Any], text: Any, refusal: Any, finish: Any, **tokens: int) -> Answer:
+def _answer(body: dict[str, Any], text: Any, refusal: Any, finish: Any, tokens: tuple[str, str, str]) -> Answer:
+    """`tokens` are the names under `usage` of the input tokens, their details, and the output tokens."""
     said = text if isinstance(text, str) else ""
     problem, detail = _verdict(said, refusal, finish)
-    return Answer(said, problem, detail, simulated=_simulated(body), **tokens)
+    usage = _object(body, "usage")
+    of_input, details, of_output = tokens
+    return Answer(
+        said,
+        problem,
+        detail,
+        _count(usage, of_input),
+        _count(_object(usage, details), "cached_tokens"),
+        _count(usage, of_output),
+        _simulated(body),
+    )
 
 
 def _verdict(text: str, refusal: Any, finish: Any) -> tuple[str | None, str]:

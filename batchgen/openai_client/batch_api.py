@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 log = get_logger(__name__)
 
-_CHUNK = 1 << 20
+_BUFFER = 1 << 20
 _PAGE = 100
 _CLOCK_SKEW = timedelta(minutes=5)
 _NOT_FOUND = 404
@@ -153,9 +153,9 @@ class BatchApi:
         with (
             openai_errors("files.content"),
             self._client.files.with_streaming_response.content(file_id) as answer,
-            part.open("wb") as file,
+            part.open("wb", buffering=_BUFFER) as file,
         ):
-            for chunk in answer.iter_bytes(_CHUNK):
+            for chunk in answer.iter_bytes():  # as they come: the file gathers them
                 file.write(chunk)
             return file.tell()
 

@@ -9,7 +9,7 @@ import orjson
 
 from batchgen.sources.opened import OpenedSource
 from batchgen.sources.row import BadLine, Row
-from batchgen.sources.text import check_text, wrong_encoding
+from batchgen.sources.text import BUFFER, check_text, wrong_encoding
 
 NAMES = {list: "an array", str: "a text", int: "a number", float: "a number", bool: "a boolean", type(None): "null"}
 
@@ -18,7 +18,7 @@ def read_jsonl(source: OpenedSource, encoding: str | None) -> Iterator[Row | Bad
     """Yield the objects; blank lines are skipped. Raises SourceEmpty, SourceUnreadable."""
     codec = check_text(source, encoding)
     if codec == "utf-8-sig":
-        with source.path.open("rb") as file:
+        with source.path.open("rb", buffering=BUFFER) as file:
             if file.read(len(codecs.BOM_UTF8)) != codecs.BOM_UTF8:
                 file.seek(0)
             yield from read_objects(file)

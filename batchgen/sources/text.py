@@ -9,6 +9,7 @@ from batchgen.sources.opened import OpenedSource
 
 UTF8 = {"utf-8", "utf8", "utf_8"}
 CHUNK = 1 << 20
+BUFFER = 1 << 18
 MAX_LINE_BYTES = 1 << 26
 """A first line longer than this is no table, and reading it would take its length in memory."""
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
-from batchgen.openai_client.answers import custom_id_of
-from batchgen.storage.batch_files import row_of
+from batchgen.openai_client.answers import custom_id_of, leading_number
+from batchgen.storage.batch_files import custom_id_prefix, row_of
 
 _NONE = -1
 
@@ -20,6 +20,7 @@ class AnswerIndex:
     def __init__(self, batch_id: str, records: int, output: Path | None, errors: Path | None) -> None:
         """Read both files once; either may be missing."""
         self._files: list[BinaryIO] = []
+        self._descriptors: list[int] = []
         self._file_of = array("b", [_NONE]) * records
         self._start = array("q", [_NONE]) * records
         self._length = array("i", [0]) * records
@@ -39,17 +40,19 @@ class AnswerIndex:
         which = self._file_of[row]
         if which == _NONE:
             return None
-        return os.pread(self._files[which].fileno(), self._length[row], self._start[row])
+        return os.pread(self._descriptors[which], self._length[row], self._start[row])
 
     def _add(self, path: Path, batch_id: str, records: int) -> None:
-        file = path.open("rb", buffering=1 << 20)
+        file = path.open("rb", buffering=1 << 18)
         which, start = len(self._files), 0
         self._files.append(file)
+        self._descriptors.append(file.fileno())
+        row_of_line = leading_number(custom_id_prefix(batch_id)).match
         for line in file:
             length = len(line)
             if length > 1:  # some servers end a file with an empty line
-                custom_id = custom_id_of(line)
-                row = row_of(custom_id, batch_id) if custom_id else None
+                found = row_of_line(line)
+                row = int(found[1]) if found else _parsed_row(line, batch_id)
                 if row is None or row >= records:
                     self.unknown += 1
                 elif self._file_of[row] != _NONE:
@@ -66,3 +69,8 @@ class AnswerIndex:
     ) -> None:
         for file in self._files:
             file.close()
+
+
+def _parsed_row(line: bytes, batch_id: str) -> int | None:
+    custom_id = custom_id_of(line)
+    return row_of(custom_id, batch_id) if custom_id else None

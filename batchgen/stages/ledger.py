@@ -22,7 +22,7 @@ from batchgen.models import Batch, ProcessedBatchData
 from batchgen.storage.uploads import file_sha256
 
 BAD_SOURCE_ROW = "bad_source_row"
-_BUFFER = 1 << 20
+_BUFFER = 1 << 18
 
 
 class RecordState(StrEnum):
@@ -65,7 +65,7 @@ class LedgerEntry:
         return LedgerEntry(self.row, self.record_id, state, tries, reason, detail, output, helps)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: made once for every record
 class Standing:
     """A record where a walk has come to: its line, its history if it has one, its result line if it is accepted."""
 
@@ -140,7 +140,8 @@ class LedgerWriter:
         self._results: BinaryIO = self._results_path.open("wb", buffering=_BUFFER)
         self._ledger: BinaryIO = self._ledger_path.open("wb", buffering=_BUFFER)
         self._hash = hashlib.sha256()
-        self._states: Counter[RecordState] = Counter()
+        self._accepted = 0
+        self._others: Counter[RecordState] = Counter()
         self._reasons: Counter[str] = Counter()
         self._most_tries = 0
 
@@ -148,14 +149,14 @@ class LedgerWriter:
         """An accepted record: its result line, and its history if it has one."""
         self._results.write(result)
         self._hash.update(result)
-        self._states[RecordState.ACCEPTED] += 1
+        self._accepted += 1
         if entry is not None:
             self._ledger.write(entry.line())
 
     def keep(self, entry: LedgerEntry) -> None:
         """A record that is not accepted."""
         self._ledger.write(entry.line())
-        self._states[entry.state] += 1
+        self._others[entry.state] += 1
         if entry.state is RecordState.OPEN:
             self._most_tries = max(self._most_tries, entry.tries)
         else:
@@ -180,10 +181,10 @@ class LedgerWriter:
             results_path=self._results_path,
             results_sha256=self._hash.hexdigest(),
             ledger_path=self._ledger_path,
-            accepted=self._states[RecordState.ACCEPTED],
-            refused=self._states[RecordState.REFUSED],
-            failed=self._states[RecordState.FAILED],
-            unresolved=self._states[RecordState.OPEN],
+            accepted=self._accepted,
+            refused=self._others[RecordState.REFUSED],
+            failed=self._others[RecordState.FAILED],
+            unresolved=self._others[RecordState.OPEN],
             most_tries=self._most_tries,
             reasons=dict(sorted(self._reasons.items())),
         )

@@ -12,7 +12,7 @@ import orjson
 from batchgen.data_types import get_data_type, parse_options
 from batchgen.data_types.contract import Record, Result, ResultStrategy
 from batchgen.models import Batch, ProcessedBatchData, StoredObject
-from batchgen.stages.ledger import LedgerFiles, RecordState, read_ledger, walk
+from batchgen.stages.ledger import LedgerEntry, LedgerFiles, RecordState, read_ledger, walk
 from batchgen.storage import object_names as names
 from batchgen.storage.uploads import BatchUploadManager
 
@@ -66,7 +66,7 @@ def _write_rejected(files: LedgerFiles, folder: Path) -> Path:
     path = folder / "rejected.jsonl"
     with path.open("wb") as file:
         for entry in read_ledger(files.ledger) if files.ledger else ():
-            if entry.state in {RecordState.REFUSED, RecordState.FAILED}:
+            if _is_rejected(entry):
                 fields = {
                     "record_id": entry.record_id,
                     "reason": entry.reason,
@@ -94,7 +94,7 @@ def _write_report(batch: Batch, files: LedgerFiles, data: ProcessedBatchData, fo
         "usage": usage.model_dump(),
         "cost_usd": str(batch.cost_usd),
         "accepted_samples": [_accepted_sample(result) for result in islice(accepted_results(files), SAMPLES)],
-        "rejected_samples": list(islice(_rejected_samples(files), SAMPLES)),
+        "rejected_samples": list(_rejected_samples(files)),
         "decisions": [decision.model_dump(mode="json") for decision in batch.decisions],
     }
     path = folder / "report.json"
@@ -111,16 +111,25 @@ def _accepted_sample(result: Result) -> dict[str, Any]:
 
 
 def _rejected_samples(files: LedgerFiles) -> Iterator[dict[str, Any]]:
-    for standing in walk(files):
-        entry = standing.entry
-        if entry is not None and entry.state in {RecordState.REFUSED, RecordState.FAILED}:
-            yield {
-                "record_id": entry.record_id,
-                "reason": entry.reason,
-                "detail": entry.detail[:_SAMPLE_CHARACTERS],
-                "input": _shortened(orjson.loads(standing.record)["data"]),
-                "output": _shortened(entry.output),
-            }
+    entries = read_ledger(files.ledger) if files.ledger else iter(())
+    shown = {entry.row: entry for entry in islice(filter(_is_rejected, entries), SAMPLES)}
+    if not shown:
+        return
+    with files.records.open("rb") as records:
+        for row, record in enumerate(islice(records, max(shown) + 1)):
+            if row in shown:
+                entry = shown[row]
+                yield {
+                    "record_id": entry.record_id,
+                    "reason": entry.reason,
+                    "detail": entry.detail[:_SAMPLE_CHARACTERS],
+                    "input": _shortened(orjson.loads(record)["data"]),
+                    "output": _shortened(entry.output),
+                }
+
+
+def _is_rejected(entry: LedgerEntry) -> bool:
+    return entry.state in {RecordState.REFUSED, RecordState.FAILED}
 
 
 def _shortened(value: Any) -> Any:

@@ -98,7 +98,7 @@ def settle(
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: made once for every record
 class _Verdict:
     """Either a result line with the record's history, or the entry of a record that is not accepted."""
 

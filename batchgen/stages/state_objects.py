@@ -23,7 +23,7 @@ class StateObjects:
 
     def put_inputs(self, batch_id: str, file: BatchFile) -> None:
         """Store the records of a batch and its first batch file."""
-        self._uploads.upload(file.records_path, names.records_key(batch_id))
+        self._uploads.send(file.records_path, names.records_key(batch_id))
         self.put_requests(batch_id, 1, file.requests_path, file.requests_sha256)
 
     def put_requests(self, batch_id: str, iteration: int, path: Path, sha256: str) -> None:
@@ -38,9 +38,9 @@ class StateObjects:
     def put_raw(self, batch: Batch, output: Path | None, errors: Path | None) -> None:
         """Store what OpenAI returned for the current iteration."""
         if output is not None:
-            self._uploads.upload(output, names.output_key(batch.batch_id, batch.iteration))
+            self._uploads.send(output, names.output_key(batch.batch_id, batch.iteration))
         if errors is not None:
-            self._uploads.upload(errors, names.errors_key(batch.batch_id, batch.iteration))
+            self._uploads.send(errors, names.errors_key(batch.batch_id, batch.iteration))
 
     def put_processed(self, data: ProcessedBatchData) -> None:
         """Store results and ledger of a point."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import orjson
+from xxhash import xxh3_128
 
 from batchgen.models import BatchFile, Endpoint, Prompt
 
@@ -27,7 +28,7 @@ class FileLimits:
     tokens: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: made once for every row
 class Entry:
     """A record with its prompt; or, without a prompt, a row that cannot be sent and why."""
 
@@ -39,7 +40,12 @@ class Entry:
 
 def custom_id(batch_id: str, row: int) -> str:
     """The id of a request within OpenAI: the same from run to run; `row` is the record's line, from 0."""
-    return f"{batch_id}:{row}"
+    return f"{custom_id_prefix(batch_id)}{row}"
+
+
+def custom_id_prefix(batch_id: str) -> str:
+    """What the custom ids of a batch begin with, before the row."""
+    return f"{batch_id}:"
 
 
 def row_of(custom_id: str, batch_id: str) -> int | None:
@@ -66,11 +72,11 @@ class BatchFileCreator:
         self._endpoint = endpoint
         self._limits = limits
         self._count_tokens = count_tokens if limits.tokens is not None else None
-        self._source_hash = hashlib.sha256()
+        self._source_hash = xxh3_128()
 
     @property
     def source_fingerprint(self) -> str:
-        """SHA-256 over all records written so far, whatever file they went into."""
+        """XXH3 over all records written so far, whatever file they went into."""
         return self._source_hash.hexdigest()
 
     def create(self, entries: Iterable[Entry], batch_id: Callable[[int], str]) -> Iterator[BatchFile]:
@@ -118,7 +124,7 @@ class _Pair:
     """The two files of one batch while they are written."""
 
     def __init__(self, folder: Path, batch_id: str) -> None:
-        self._batch_id = batch_id
+        self._prefix = custom_id_prefix(batch_id)
         self._requests_path = folder / f"{batch_id}.requests.jsonl"
         self._records_path = folder / f"{batch_id}.records.jsonl"
         self._requests_file: BinaryIO = self._requests_path.open("wb", buffering=1 << 20)
@@ -130,7 +136,7 @@ class _Pair:
         self._tokens = 0
 
     def next_id(self) -> str:
-        return custom_id(self._batch_id, self.records)
+        return f"{self._prefix}{self.records}"
 
     def has_room(self, size: int, tokens: int, limits: FileLimits) -> bool:
         if self._requests == 0:

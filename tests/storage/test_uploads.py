@@ -25,9 +25,9 @@ def results(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def large(tmp_path: Path) -> Path:
-    """Over the 16 MiB from which on a file goes in parts."""
+    """Over the 64 MiB from which on a file goes in parts."""
     path = tmp_path / "large.jsonl"
-    path.write_bytes(b"0123456789abcdef" * (1 << 20) + b"the end\n")
+    path.write_bytes(b"0123456789abcdef" * (1 << 22) + b"the end\n")
     return path
 
 

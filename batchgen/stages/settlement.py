@@ -133,7 +133,9 @@ class _Judge:
         self._price = price
         self._dry_counts = dry_counts
         self._problems = batch.current.validation_errors
-        self._named = {problem.line: problem for problem in self._problems if problem.line is not None}
+        # A line that the file does not have names nobody.
+        lines = range(1, batch.current.requests + 1)
+        self._named = {problem.line: problem for problem in self._problems if problem.line in lines}
         self._line = 0
         self._input = self._cached = self._output = 0
         self._large_usage = Usage()

@@ -92,6 +92,13 @@ def test_a_line_that_openai_names_fails_alone(pipeline: Pipeline) -> None:
     assert (rejected["record_id"], rejected["reason"], rejected["detail"]) == ("p1", "invalid_request", "bad line")
 
 
+@pytest.mark.parametrize("line", [0, 4, 99])
+def test_a_line_that_the_file_does_not_have_counts_for_all(pipeline: Pipeline, line: int) -> None:
+    pipeline.simulator.control.fault("batches.run", "fail", code="bad", message="no", line=line, times="always")
+    batch = pipeline.run(pipeline.prompts(3), max_retries=1)
+    assert (batch.status, batch.failed, batch.iteration) == (BatchStatus.EXHAUSTED, 3, 2)
+
+
 def test_a_refusal_that_names_no_line_counts_for_all(pipeline: Pipeline) -> None:
     pipeline.simulator.control.fault("batches.run", "fail", code="invalid_file", message="no", times="always")
     batch = pipeline.run(pipeline.prompts(2), max_retries=1)

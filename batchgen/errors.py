@@ -51,6 +51,15 @@ class InternalError(BatchgenError):
     problem: str
 
 
+@dataclass(eq=False)
+class Interrupted(BatchgenError):
+    """The person ended the command."""
+
+    code = "interrupted"
+    template = "Interrupted."
+    remedy_template = "What is recorded is kept: batchgen advance goes on, batchgen status tells."
+
+
 # What the user gave: nothing has been sent, exit code 2.
 
 

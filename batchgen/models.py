@@ -85,6 +85,8 @@ class Iteration(Frozen):
     """How often this file was offered to OpenAI; raised only once the former send is known to have failed unbilled."""
     sent_at: datetime | None = None
     """When the create call of this send began: set before the call, so that a crash leaves a trace."""
+    in_doubt_since: datetime | None = None
+    """When the answer to the create call turned out to be lost: the wait before sending again counts from here."""
     input_file_id: str | None = None
     openai_batch_id: str | None = None
     former_openai_batch_ids: tuple[str, ...] = ()

@@ -10,8 +10,9 @@ import os
 import sys
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from batchgen.errors import InvalidSetting, MissingSetting
@@ -53,11 +54,11 @@ class Settings(BaseSettings):
     """Domain under which the objects of the bucket can be read."""
     redis_prefix: str = Field("batchgen", alias="BATCHGEN_REDIS_PREFIX", pattern=r"^[A-Za-z0-9_.-]+$")
     """First part of every Redis key; two installations may share a Redis under two prefixes."""
-    poll_interval_s: float = Field(30.0, alias="BATCHGEN_POLL_INTERVAL_S", gt=0)
+    poll_interval_s: float = Field(30.0, alias="BATCHGEN_POLL_INTERVAL_S", gt=0, allow_inf_nan=False)
     """Seconds between two looks at what OpenAI is doing."""
-    adopt_wait_s: float = Field(30.0, alias="BATCHGEN_ADOPT_WAIT_S", ge=0)
+    adopt_wait_s: float = Field(30.0, alias="BATCHGEN_ADOPT_WAIT_S", ge=0, allow_inf_nan=False)
     """Seconds to wait, after a create call whose answer was lost, before the batch counts as not made."""
-    lease_s: float = Field(30.0, alias="BATCHGEN_LEASE_S", gt=0)
+    lease_s: float = Field(30.0, alias="BATCHGEN_LEASE_S", ge=1, allow_inf_nan=False)
     """Seconds after which a batch whose worker was killed can be claimed by another."""
     openai_usage_tier: int | None = Field(None, alias="BATCHGEN_OPENAI_USAGE_TIER", ge=1, le=5)
     """The account's usage tier; tells the enqueued-token limits. Unset: none is assumed."""
@@ -69,6 +70,27 @@ class Settings(BaseSettings):
     """Least level of the events that are shown."""
     log_format: Literal["console", "json"] = Field("console", alias="BATCHGEN_LOG_FORMAT")
     """How events are shown on stderr."""
+
+    @field_validator(
+        "openai_api_key", "redis_url", "aws_secret_access_key", "aws_session_token", "aws_access_key_id", mode="before"
+    )
+    @classmethod
+    def _clean(cls, value: object) -> object:
+        """Strip line ends, as files of secrets have them; refuse what no header can carry, without showing it."""
+        secret = value.get_secret_value() if isinstance(value, SecretStr) else value
+        if not isinstance(secret, str):
+            return value
+        secret = secret.strip()
+        if not (secret.isascii() and secret.isprintable()):
+            raise ValueError("it holds characters that no key has")
+        return secret
+
+    @field_validator("openai_base_url", "aws_endpoint_url_s3")
+    @classmethod
+    def _without_password(cls, value: str | None) -> str | None:
+        if value is not None and "@" in urlsplit(value).netloc:
+            raise ValueError("it holds a user name or password; give them by their own variables")
+        return value
 
     @classmethod
     def load(cls) -> Settings:

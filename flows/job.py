@@ -10,10 +10,12 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 from prefect import flow, get_run_logger, runtime, task
+from structlog.stdlib import get_logger
 
-from batchgen.errors import Unavailable
+from batchgen.errors import DecisionRefused, Unavailable, UsageError
 from batchgen.models import Batch, Endpoint
 from batchgen.services import Services
+from batchgen.settings import Settings
 from batchgen.stages.decision import Action
 from batchgen.stages.intake import JobRequest
 from flows.check import check
@@ -21,6 +23,8 @@ from flows.process import process
 from flows.review import Decision, review
 from flows.run import TASK_OPTIONS, run_services
 from flows.submit import submit
+
+log = get_logger(__name__)
 
 ReviewAnswer = Decision | tuple[Decision, str] | None
 ReviewCallback = Callable[[Batch], ReviewAnswer]
@@ -81,6 +85,11 @@ def generate(
     None returns with the reviews open. Other parameters are those of the flow (model, options, limit, job, ...).
     Connections come from the environment; raises MissingSetting, and any InputError for what cannot be used.
     """
+    if review is not None and review != "approve" and not callable(review):
+        raise UsageError(f"review={review!r} is no way to review.", 'Give a function, "approve", or nothing.')
+    settings = Settings.load()
+    for what, name in (("Redis", "redis_url"), ("S3", "s3_bucket"), ("OpenAI", "openai_api_key")):
+        settings.require(what=what, field=name)
     summary: dict[str, Any] = job_flow(data_type, source, **parameters)
     if review is None or not parameters.get("wait", True):
         return summary
@@ -99,7 +108,11 @@ def _decided(services: Services, job_id: str, ask: ReviewCallback) -> int:
         answer = ask(batch)
         if answer is not None:
             decision, note = answer if isinstance(answer, tuple) else (answer, "")
-            review(batch.batch_id, Action(decision).value, "python", note, iteration=batch.iteration)
+            try:
+                review(batch.batch_id, Action(decision).value, "python", note, iteration=batch.iteration)
+            except DecisionRefused as refused:  # for example none with tries left: the batch stays open
+                log.warning("decision_refused", batch_id=batch.batch_id, problem=refused.problem)
+                continue
             made += 1
     return made
 

@@ -9,13 +9,12 @@ from typing import TypeVar
 
 from batchgen.cli.output import say
 from batchgen.errors import MissingSetting, Unavailable, Unreachable
-from batchgen.local.info import Part
+from batchgen.local.info import Part, StackInfo
 from batchgen.local.stack import EmbeddedStack
 from batchgen.logging import configure_logging
 from batchgen.services import Services
 from batchgen.settings import Settings
 
-EMBEDDED_POLL_INTERVAL_S = "0.5"
 _POLL = "BATCHGEN_POLL_INTERVAL_S"
 Value = TypeVar("Value")
 _TITLES = {Part.REDIS: "Redis", Part.S3: "S3", Part.SIMULATOR: "OpenAI (a simulator)", Part.PREFECT: "Prefect"}
@@ -41,10 +40,16 @@ def connect(needed: Collection[Part]) -> Settings:
         return settings
     say(f"Not configured, so embedded on this machine: {', '.join(_TITLES[part] for part in missing)}.")
     # Some OpenAI servers share our stack's lifetime, so the addresses go to whatever this command starts, too.
-    os.environ.update(EmbeddedStack(settings.state_dir).up(missing, say).environment())
-    if Part.SIMULATOR in missing:
-        os.environ.setdefault(_POLL, EMBEDDED_POLL_INTERVAL_S)
+    use(EmbeddedStack(settings.state_dir).up(missing, say))
     return Settings.load()
+
+
+def use(stack: StackInfo) -> None:
+    """Point this process at the stack; a poll interval of the user's own stays."""
+    chosen = os.environ.get(_POLL)
+    os.environ.update(stack.environment())
+    if chosen is not None:
+        os.environ[_POLL] = chosen
 
 
 def is_configured(part: Part, settings: Settings) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import secrets
 import sys
 from importlib import resources
@@ -13,7 +12,7 @@ from typing import Any
 import click
 
 from batchgen.cli import prefect_runs
-from batchgen.cli.connections import EMBEDDED_POLL_INTERVAL_S, check, connect, load_settings
+from batchgen.cli.connections import check, connect, load_settings, use
 from batchgen.cli.output import jobs_table, json_option, notes, out, people, print_json, say
 from batchgen.cli.progress import job_progress
 from batchgen.cli.review import ask, person
@@ -58,10 +57,7 @@ def _settings(*, live: bool) -> Settings:
         raise MissingSetting(what="OpenAI", variable="OPENAI_API_KEY")
     parts = [part for part in Part if not (live and part is Part.SIMULATOR)]
     say("Starting the embedded stack: " + ", ".join(parts) + ".")
-    info = EmbeddedStack(settings.state_dir).up(parts, say)
-    os.environ.update(info.environment())
-    if not live:
-        os.environ.setdefault("BATCHGEN_POLL_INTERVAL_S", EMBEDDED_POLL_INTERVAL_S)
+    use(EmbeddedStack(settings.state_dir).up(parts, say))
     return connect(())
 
 

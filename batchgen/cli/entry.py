@@ -12,12 +12,12 @@ from batchgen.cli.demo import demo
 from batchgen.cli.doctor import doctor
 from batchgen.cli.estimate import estimate
 from batchgen.cli.generate import generate
-from batchgen.cli.output import print_error, say
+from batchgen.cli.output import print_error
 from batchgen.cli.review import review
 from batchgen.cli.simulator import simulator
 from batchgen.cli.stack import down, up
 from batchgen.cli.status import status
-from batchgen.errors import BatchgenError, InputError, InternalError, UsageError
+from batchgen.errors import BatchgenError, InputError, InternalError, Interrupted, UsageError
 
 INTERRUPTED = 130
 
@@ -36,6 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run a command and return its exit code: 0 all succeeded, 1 not all did (yet), 2 nothing was sent."""
     given = sys.argv[1:] if arguments is None else arguments
     try:
+        _check_text(given)
         code = batchgen.main(given, prog_name="batchgen", standalone_mode=False)
     except click.exceptions.Exit as done:
         return done.exit_code
@@ -46,11 +47,17 @@ def main(arguments: list[str] | None = None) -> int:
     return code if isinstance(code, int) else 0
 
 
+def _check_text(arguments: list[str]) -> None:
+    """Python keeps bytes that are not UTF-8 as lone surrogates, which nothing can be written with."""
+    if any("\ud800" <= character <= "\udfff" for argument in arguments for character in argument):
+        raise UsageError("An argument is not UTF-8.", "Write it as UTF-8; rename a file whose name is not.")
+
+
 def _told(error: BaseException, *, as_json: bool) -> int:
     """Tell of an error; returns the exit code."""
     match error:
         case KeyboardInterrupt() | click.Abort():
-            say("Interrupted. What is recorded is kept: batchgen advance goes on, batchgen status tells.")
+            print_error(Interrupted(), as_json=as_json)
             return INTERRUPTED
         case click.ClickException():
             command = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "batchgen"

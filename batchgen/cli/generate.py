@@ -14,7 +14,7 @@ from batchgen.cli.job_options import job_options, request
 from batchgen.cli.output import json_option, print_job, print_json, say
 from batchgen.cli.progress import job_progress
 from batchgen.cli.review import approve_all, ask_all
-from batchgen.errors import InputError, JobStopped, UsageError
+from batchgen.errors import AccessDenied, BatchBusy, InputError, JobStopped, Unavailable, UsageError
 from batchgen.local.info import Part
 from batchgen.services import Services
 from batchgen.stages.intake import JobRequest
@@ -67,9 +67,17 @@ def _run(services: Services, wanted: JobRequest, *, wait: bool) -> str:
         except InputError as stopped:
             raise JobStopped(job.job_id, str(stopped)) from stopped
     else:
-        for batch_id in services.processor.due(job.job_id):
-            services.processor.submit(batch_id)
+        _send(services, job.job_id)
     return job.job_id
+
+
+def _send(services: Services, job_id: str) -> None:
+    """Send what is due; what cannot be sent now is told, and stays PENDING."""
+    for batch_id in services.processor.due(job_id):
+        try:
+            services.processor.submit(batch_id)
+        except (Unavailable, BatchBusy, AccessDenied) as held:
+            say(f"{batch_id} stays PENDING: {held}")
 
 
 def _report(summary: dict[str, Any], *, as_json: bool) -> int:

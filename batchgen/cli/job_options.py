@@ -79,4 +79,10 @@ def read_record_ids(path: Path | None) -> list[str] | None:
     """Record ids from a file, one a line; None where no file is given."""
     if path is None:
         return None
-    return [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UsageError(
+            f"{path} is not UTF-8: {error.reason}.", "Write the record ids as UTF-8, one a line."
+        ) from error
+    return [line.strip() for line in text.split("\n") if line.strip()]

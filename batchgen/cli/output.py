@@ -15,7 +15,7 @@ from batchgen.errors import BatchgenError, LocalStackError
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-_FILE_WIDTH = 160
+_TABLE_WIDTH = 160
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout, nothing else.")
 
 
@@ -25,10 +25,9 @@ def people() -> Console:
 
 
 def out() -> Console:
-    """The console for what a command tells: stdout, wide where it is no terminal."""
+    """The console for what a command tells: stdout, wide enough for its tables."""
     console = Console(soft_wrap=True, highlight=False)
-    if not console.is_terminal:
-        console.width = _FILE_WIDTH
+    console.width = max(console.width, _TABLE_WIDTH)  # a narrow terminal wraps lines, but cuts no id or number
     return console
 
 
@@ -65,7 +64,7 @@ def jobs_table(summaries: list[dict[str, Any]]) -> Table:
     table = Table(show_edge=False, pad_edge=False)
     for name in ("Batch", "Status"):
         table.add_column(name, overflow="fold")
-    for name in ("Iteration", "Records", "Accepted", "Refused", "Failed", "Tokens in/out", "Price"):
+    for name in ("Iteration", "Records", "Accepted", "Refused", "Failed", "Pending", "Tokens in/out", "Price"):
         table.add_column(name, justify="right")
     for summary in summaries:
         for batch in summary["batches"]:
@@ -74,7 +73,7 @@ def jobs_table(summaries: list[dict[str, Any]]) -> Table:
 
 
 def _numbers(batch: dict[str, Any]) -> Iterator[str]:
-    for name in ("iteration", "records", "accepted", "refused", "failed"):
+    for name in ("iteration", "records", "accepted", "refused", "failed", "pending"):
         yield f"{batch[name]:,}"
     usage = batch["usage"]
     yield f"{usage['input_tokens']:,}/{usage['output_tokens']:,}"
@@ -94,7 +93,10 @@ def notes(summary: dict[str, Any]) -> list[str]:
             lines.append(f"{batch['batch_id']} last error: {batch['last_error']}")
         if "remedy" in batch:
             lines.append(f"{batch['batch_id']} {batch['remedy']}")
+        if batch["status"] == "PENDING" and "waiting" not in batch:
+            lines.append(f"{batch['batch_id']} goes on with: batchgen advance")
         if batch["status"] == "READY_FOR_REVIEW":
             lines.append(f"{batch['batch_id']} waits for you: batchgen review {batch['batch_id']} --approve")
-        lines += [stored["url"] for stored in batch["objects"]]
+        if batch["status"] != "PENDING":
+            lines += [stored["url"] for stored in batch["objects"]]
     return lines

@@ -14,7 +14,7 @@ from batchgen.cli.connections import connect, patiently
 from batchgen.cli.job_options import read_record_ids
 from batchgen.cli.output import json_option, people, print_job, print_json, say
 from batchgen.cli.progress import job_progress
-from batchgen.errors import UsageError
+from batchgen.errors import BatchBusy, DecisionRefused, UsageError
 from batchgen.local.info import Part
 from batchgen.models import Batch
 from batchgen.services import Services
@@ -26,9 +26,9 @@ _SHOWN_SAMPLES = 3
 
 @click.command()
 @click.argument("batch_id")
-@click.option("--approve", "action", flag_value=Action.APPROVE, help="All accepted records stand: COMPLETED.")
-@click.option("--reject", "action", flag_value=Action.REJECT, help="Refuse all, or the records of --items.")
-@click.option("--retry", "action", flag_value=Action.RETRY, help="Send all, or the records of --items, back.")
+@click.option("--approve", is_flag=True, help="All accepted records stand: COMPLETED.")
+@click.option("--reject", is_flag=True, help="Refuse all, or the records of --items.")
+@click.option("--retry", is_flag=True, help="Send all, or the records of --items, back.")
 @click.option("--note", default="", help="Why; a record that is sent back is asked again with it.")
 @click.option(
     "--items",
@@ -38,16 +38,18 @@ _SHOWN_SAMPLES = 3
 @click.option("--iteration", type=click.IntRange(min=1), help="Refuse the decision if the batch has moved on from it.")
 @json_option
 def review(
-    *, batch_id: str, action: Action | None, note: str, items: Path | None, iteration: int | None, as_json: bool
+    *, batch_id: str, note: str, items: Path | None, iteration: int | None, as_json: bool, **decisions: bool
 ) -> int:
     """Decide on a batch that is READY_FOR_REVIEW."""
-    if action is None:
-        raise UsageError("No decision is given.", "Give one of --approve, --reject, --retry.")
+    given = [name for name, chosen in decisions.items() if chosen]
+    if len(given) != 1:
+        said = " and ".join(f"--{name}" for name in given) or "No decision"
+        raise UsageError(f"{said} cannot be carried out.", "Give one of --approve, --reject, --retry.")
     record_ids = read_record_ids(items)
     with Services(connect((Part.REDIS, Part.S3))) as services:
         patiently(services.check_storage, services.settings.poll_interval_s)
         batch = services.reviewer.decide(
-            batch_id, Action(action), reviewer=person(), note=note, record_ids=record_ids, iteration=iteration
+            batch_id, Action(given[0]), reviewer=person(), note=note, record_ids=record_ids, iteration=iteration
         )
         summary = summarize(services.ids.get_job(batch.job_id), services.ids.job_batches(batch.job_id))
         if as_json:
@@ -68,7 +70,10 @@ def person() -> str:
 def approve_all(services: Services, job_id: str) -> None:
     """Approve every batch of a job that waits."""
     for batch in services.reviewer.waiting(job_id):
-        services.reviewer.decide(batch.batch_id, Action.APPROVE, reviewer=person(), iteration=batch.iteration)
+        try:
+            services.reviewer.decide(batch.batch_id, Action.APPROVE, reviewer=person(), iteration=batch.iteration)
+        except (DecisionRefused, BatchBusy) as other:  # somebody else decides it at this moment
+            say(f"batchgen: {other}")
 
 
 def ask_all(services: Services, job_id: str) -> None:
@@ -91,14 +96,20 @@ def ask(services: Services, batch: Batch) -> tuple[Action, str] | None:
     """Show a batch's report and ask for the decision; None: left open."""
     show_report(services, batch)
     answer = click.prompt(
-        "Approve, reject, send back, or leave it open?",
+        "Your decision (retry: send back with a note; leave: decide later)",
         type=click.Choice(["approve", "reject", "retry", "leave"]),
         err=True,
     )
     if answer == "leave":
         say(f"Left open: batchgen review {batch.batch_id} --approve | --reject | --retry")
         return None
-    note = "" if answer == "approve" else click.prompt("Why?", default="", show_default=False, err=True)
+    note = (
+        ""
+        if answer == "approve"
+        else click.prompt(
+            "Note (for retry it goes to the model; may be empty)", default="", show_default=False, err=True
+        )
+    )
     return Action(answer), note
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 
 import click
 
@@ -13,12 +14,17 @@ from batchgen.local.stack import EmbeddedStack
 
 
 @click.command()
+@click.option("--env", "as_env", is_flag=True, help="Print export lines for a shell, passwords included.")
 @json_option
-def up(*, as_json: bool) -> int:
+def up(*, as_env: bool, as_json: bool) -> int:
     """Start what is not configured by environment variables on this machine, and print the addresses."""
     settings = load_settings()
     wanted = [part for part in Part if not is_configured(part, settings)]
     info = EmbeddedStack(settings.state_dir).up(wanted, say)
+    if as_env:
+        for name, value in info.environment().items():
+            click.echo(f"export {name}={shlex.quote(value)}")
+        return 0
     urls = {part.value: found.url for part, found in info.parts.items()}
     if as_json:
         print_json({"parts": urls, "configured": [part.value for part in Part if part not in wanted]})

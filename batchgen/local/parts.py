@@ -12,6 +12,8 @@ from batchgen.local.servers import ServerPlan
 from batchgen.local.state_file import PartRecord
 
 BUCKET = "batchgen"
+POLL_INTERVAL_S = "0.5"
+"""The simulator is done in seconds; OpenAI takes minutes to hours."""
 
 
 class StackPart(ABC):
@@ -98,7 +100,11 @@ class _Simulator(StackPart):
 
     def environment(self, folder: Path, record: PartRecord) -> dict[str, str]:
         del folder
-        return {"OPENAI_API_KEY": simulator_server.API_KEY, "OPENAI_BASE_URL": self.url(record)}
+        return {
+            "OPENAI_API_KEY": simulator_server.API_KEY,
+            "OPENAI_BASE_URL": self.url(record),
+            "BATCHGEN_POLL_INTERVAL_S": POLL_INTERVAL_S,
+        }
 
 
 class _Prefect(StackPart):

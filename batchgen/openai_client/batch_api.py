@@ -25,6 +25,8 @@ log = get_logger(__name__)
 _BUFFER = 1 << 20
 _PAGE = 100
 _CLOCK_SKEW = timedelta(minutes=5)
+_SAFE_CLOCK_SKEW = timedelta(days=1)
+"""Where money hangs on finding a batch, no clock of this century is trusted to the hour."""
 _NOT_FOUND = 404
 _DOUBTFUL = {408, 409}
 _SERVER_ERROR = 500
@@ -83,7 +85,7 @@ class BatchApi:
 
     def find(self, metadata: dict[str, str], *, since: datetime) -> RemoteBatch | None:
         """The batch with exactly this metadata that was made after `since`, if the list holds one."""
-        for batch in self._newest_first(since - _CLOCK_SKEW):
+        for batch in self._newest_first(since - _SAFE_CLOCK_SKEW):
             if batch.metadata == metadata:
                 return batch
         return None
@@ -177,7 +179,7 @@ def _remote(batch: SdkBatch) -> RemoteBatch:
     return RemoteBatch(
         id=batch.id,
         status=batch.status,
-        created_at=datetime.fromtimestamp(batch.created_at or 0, UTC),
+        created_at=datetime.fromtimestamp(batch.created_at, UTC) if batch.created_at else datetime.now(UTC),
         metadata=dict(batch.metadata or {}),
         completed_requests=counts.completed + counts.failed if counts else 0,
         output_file_id=batch.output_file_id or None,

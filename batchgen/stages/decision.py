@@ -13,7 +13,7 @@ from batchgen.data_types import PromptGeneratorFactory
 from batchgen.data_types.contract import Record
 from batchgen.errors import DecisionRefused
 from batchgen.models import Batch, Iteration, ProcessedBatchData
-from batchgen.stages.ledger import LedgerEntry, LedgerFiles, LedgerWriter, RecordState, Standing, walk
+from batchgen.stages.ledger import BAD_SOURCE_ROW, LedgerEntry, LedgerFiles, LedgerWriter, RecordState, Standing, walk
 from batchgen.stages.resend import ResendWriter
 
 REJECTED = "rejected_by_reviewer"
@@ -62,6 +62,9 @@ def apply(
             record_id = None if wanted is None else _record_id(standing)
             if standing.result is not None if wanted is None else record_id in wanted:
                 found.add(record_id or "")
+                if standing.entry is not None and standing.entry.reason == BAD_SOURCE_ROW:
+                    _keep(standing, writer)  # it never was a request, so there is nothing to refuse or send
+                    continue
                 touched += 1
                 _refuse(batch, standing, action, note, writer, resend)
             else:
@@ -100,14 +103,13 @@ def _refuse(
         state, tries, reason = RecordState.REFUSED, entry.tries, REJECTED
         writer.keep(LedgerEntry(entry.row, entry.record_id, state, tries, reason, note, output))
         return
-    sendable = "problem" not in fields
     again = entry.after_failed_try(
         ends_as=RecordState.REFUSED,
         reason=SENT_BACK,
         detail=note,
         output=output,
         helps=bool(note),
-        max_retries=batch.max_retries if sendable else -1,
+        max_retries=batch.max_retries,
     )
     writer.keep(again)
     if again.state is RecordState.OPEN:

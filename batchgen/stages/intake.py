@@ -84,8 +84,18 @@ def prepare(
         raise UsageError("--limit is below 1.", "Give the number of records to take, or leave it out.")
     job_id = request.job_id()
     limits = FileLimits(tokens=catalog.enqueued_limit(model, usage_tier))
+
+    def unsendable(record_id: str, problem: str) -> None:
+        if not request.skip_bad_rows:
+            raise BadSourceRow(source=request.source, place=f"record {record_id}", problem=problem)
+
     creator = BatchFileCreator(
-        folder, model=model, endpoint=request.endpoint, limits=limits, count_tokens=counter_for(model)
+        folder,
+        model=model,
+        endpoint=request.endpoint,
+        limits=limits,
+        count_tokens=counter_for(model),
+        on_unsendable=unsendable,
     )
     client = s3() if s3 is not None and request.source.startswith("s3://") else None
     with open_source(request.source, work_dir=folder, s3=client) as source:

@@ -67,7 +67,9 @@ class BatchProcessor:
         with self._workspace.folder("job") as folder:
             prepared = prepare(request, folder, catalog=self._catalog, usage_tier=self._usage_tier, s3=self._s3)
             job = prepared.job
-            with self._ids.lease(job.job_id) as lease:  # two jobs of one name must not write over each other's inputs
+            with self._ids.lease(
+                job.job_id, patience_s=2 * self._ids.lease_s
+            ) as lease:  # two jobs of one name must not write over each other's inputs
                 known = self._ids.find_job(job.job_id)
                 if known is not None:
                     check_same_job(job, known)
@@ -111,8 +113,8 @@ class BatchProcessor:
             if found is not None:
                 log.info("batch_adopted", openai_batch_id=found.id)
                 return self._submitted(batch, found, lease)
-            left = batch.current.sent_at + self._adopt_wait - datetime.now(UTC)
-            if left > timedelta():
+            since = batch.current.in_doubt_since
+            if since is None or datetime.now(UTC) < since + self._adopt_wait:
                 return self._wait_for_answer(batch, lease)
         try:
             batch = self._uploaded(batch, lease)
@@ -131,7 +133,7 @@ class BatchProcessor:
         return self._ids.save(batch.with_current(input_file_id=file_id), lease)
 
     def _create(self, batch: Batch, lease: Lease) -> Batch:
-        sent = batch.with_current(send=batch.current.send + 1, sent_at=datetime.now(UTC))
+        sent = batch.with_current(send=batch.current.send + 1, sent_at=datetime.now(UTC), in_doubt_since=None)
         # The intent is on record before the call: whoever finds it after a crash looks for the batch before sending.
         self._objects.put_manifest(self._ids.get_job(batch.job_id), sent)
         batch = self._ids.save(sent, lease)
@@ -167,14 +169,11 @@ class BatchProcessor:
         return moved
 
     def _wait_for_answer(self, batch: Batch, lease: Lease) -> Batch:
-        if batch.current.sent_at is None:
-            raise AssertionError("only a batch whose create call began can be in doubt")
-        waiting = batch.model_copy(
+        now = datetime.now(UTC)
+        since = batch.current.in_doubt_since or now
+        waiting = batch.with_current(in_doubt_since=since).model_copy(
             update={
-                "not_before": min(
-                    datetime.now(UTC) + timedelta(seconds=self._poll_interval_s),
-                    batch.current.sent_at + self._adopt_wait,
-                ),
+                "not_before": min(now + timedelta(seconds=self._poll_interval_s), since + self._adopt_wait),
                 "waiting_for": "the answer to the create call was lost; looking whether the batch was made",
             }
         )

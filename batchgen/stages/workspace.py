@@ -11,6 +11,8 @@ from pathlib import Path
 
 import psutil
 
+from batchgen.errors import InvalidSetting
+
 
 class Workspace:
     """Hands out folders that vanish after use, each named after its process."""
@@ -18,7 +20,11 @@ class Workspace:
     def __init__(self, folder: Path) -> None:
         """Make the folder, readable by its owner alone."""
         self._folder = folder
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            problem = f"{folder} cannot be made ({error.strerror})"
+            raise InvalidSetting(variable="BATCHGEN_STATE_DIR", problem=problem) from error
         for left in folder.iterdir():
             pid = left.name.split("-", 1)[0]
             if pid.isdigit() and not psutil.pid_exists(int(pid)):

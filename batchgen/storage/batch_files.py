@@ -65,8 +65,14 @@ class BatchFileCreator:
         endpoint: Endpoint,
         limits: FileLimits,
         count_tokens: Callable[[bytes], int] | None = None,
+        on_unsendable: Callable[[str, str], None] = lambda _record_id, _problem: None,
     ) -> None:
-        """`count_tokens` takes a request line and is asked only where `limits.tokens` is known."""
+        """`count_tokens` takes a request line and is asked only where `limits.tokens` is known.
+
+        `on_unsendable` is told the id and the problem of a record that cannot be written or is too large; it may raise.
+        Else the record is kept as one that cannot be sent.
+        """
+        self._on_unsendable = on_unsendable
         self._folder = folder
         self._model = model
         self._endpoint = endpoint
@@ -85,18 +91,20 @@ class BatchFileCreator:
         pair = _Pair(self._folder, batch_id(number))
         try:
             for entry in entries:
-                request, tokens = self._request(entry, pair)
-                fits_a_file = 0 < len(request) <= self._limits.bytes
-                if fits_a_file and not pair.has_room(len(request), tokens, self._limits):
+                try:
+                    request, tokens = self._request(entry, pair)
+                    record = _record(entry, entry.problem)
+                except orjson.JSONEncodeError:
+                    request, tokens, record = self._unsendable(entry.record_id, "its data is nested too deeply")
+                self._source_hash.update(record)
+                if len(request) > self._limits.bytes:
+                    problem = f"its request has {len(request):,} bytes, over the limit of a file"
+                    request, tokens, record = self._unsendable(entry.record_id, problem, entry.data)
+                if request and not pair.has_room(len(request), tokens, self._limits):
                     yield pair.close()
                     number += 1
                     pair = _Pair(self._folder, batch_id(number))
                     request, tokens = self._request(entry, pair)  # its id is another, so its size may be
-                record = _record(entry, entry.problem)
-                self._source_hash.update(record)
-                if len(request) > self._limits.bytes:
-                    record = _record(entry, f"its request has {len(request):,} bytes, over the limit of a file")
-                    request, tokens = b"", 0
                 pair.write(record, request, tokens)
             if pair.records:
                 yield pair.close()
@@ -104,6 +112,10 @@ class BatchFileCreator:
                 pair.discard()
         finally:
             pair.close()
+
+    def _unsendable(self, record_id: str, problem: str, data: dict[str, Any] | None = None) -> tuple[bytes, int, bytes]:
+        self._on_unsendable(record_id, problem)
+        return b"", 0, _record(Entry(record_id, data or {}, None), problem)
 
     def _request(self, entry: Entry, pair: _Pair) -> tuple[bytes, int]:
         """The line to send and its tokens; empty for a row that cannot be sent."""

@@ -33,6 +33,7 @@ from batchgen.storage.lease import Lease
 from batchgen.storage.redis_errors import redis_errors
 
 PAGE = 100
+_LOOK_AGAIN_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ class BatchIdManager:
         """Take a client that decodes responses; `lease_s` is how long a dead worker's claim lasts."""
         self._redis = redis
         self._keys = Keys(prefix)
-        self._lease_s = lease_s
+        self.lease_s = lease_s
         self._create_job = self._script(scripts.CREATE_JOB)
         self._write_batch = self._script(scripts.WRITE_BATCH)
         self._renew_lease = self._script(scripts.RENEW_LEASE)
@@ -187,20 +188,25 @@ class BatchIdManager:
         return [Job.model_validate_json(doc) for doc in docs if doc is not None]
 
     @contextmanager
-    def lease(self, batch_id: str) -> Iterator[Lease]:
-        """Claim a batch while the block runs; raises BatchBusy if another worker holds it."""
-        token, asked_at = secrets.token_hex(16), time.monotonic()
-        key, life_ms = self._keys.lease(batch_id), int(self._lease_s * 1_000)
-        with redis_errors():
-            # Asked again after a lost answer, the set finds our own token.
-            claimed = self._redis.set(key, token, nx=True, px=life_ms) or self._redis.get(key) == token
-        if not claimed:
-            raise BatchBusy(batch_id)
+    def lease(self, batch_id: str, *, patience_s: float = 0.0) -> Iterator[Lease]:
+        """Claim a batch while the block runs; raises BatchBusy if another worker holds it for longer than patience."""
+        token, key, life_ms = secrets.token_hex(16), self._keys.lease(batch_id), int(self.lease_s * 1_000)
+        patient_until = time.monotonic() + patience_s
+        while True:
+            asked_at = time.monotonic()
+            with redis_errors():
+                # Asked again after a lost answer, the set finds our own token.
+                claimed = self._redis.set(key, token, nx=True, px=life_ms) or self._redis.get(key) == token
+            if claimed:
+                break
+            if asked_at >= patient_until:
+                raise BatchBusy(batch_id)
+            time.sleep(_LOOK_AGAIN_S)
         lease = Lease(
             batch_id,
             token,
             claimed_at=asked_at,
-            life_s=self._lease_s,
+            life_s=self.lease_s,
             renew=lambda: self._renewed(key, token, life_ms),
         )
         lease.start()

@@ -42,7 +42,7 @@ def test_it_is_one_line_whatever_it_is_told(kind: type[BatchgenError]) -> None:
     assert len(str(error).splitlines()) == 1
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if dataclasses.fields(kind)])
 def test_braces_in_a_value_stay_as_they_are(kind: type[BatchgenError]) -> None:
     assert "{0}{" in str(example(kind, "{{0}}{{"))
 

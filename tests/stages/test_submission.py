@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta, tzinfo
+from typing import Self
+
 import pytest
 from pipeline import Pipeline, StartPipeline
 
@@ -37,6 +40,27 @@ def test_a_batch_that_the_list_shows_late_is_waited_for(start_pipeline: StartPip
     batch = pipeline.run(pipeline.prompts(3))
     assert batch.accepted == 3
     assert billed_batches(pipeline) == 1
+
+
+def test_the_wait_for_a_lost_batch_begins_when_the_answer_is_lost(start_pipeline: StartPipeline) -> None:
+    pipeline = start_pipeline(BATCHGEN_ADOPT_WAIT_S=2)
+    pipeline.simulator.control.fault("batches.create", "drop_answer", seconds=2.5)
+    pipeline.simulator.control.config(list_lag_seconds=3.5)
+    batch = pipeline.run(pipeline.prompts(2))
+    assert (batch.accepted, billed_batches(pipeline)) == (2, 1)
+
+
+def test_a_clock_that_is_hours_fast_pays_nothing_twice(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("batchgen.stages.processor.datetime", FastClock)
+    pipeline.simulator.control.fault("batches.create", "drop_answer")
+    batch = pipeline.run(pipeline.prompts(2))
+    assert (batch.accepted, billed_batches(pipeline)) == (2, 1)
+
+
+class FastClock(datetime):
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> Self:
+        return super().now(tz) + timedelta(hours=3)
 
 
 def test_a_create_call_that_never_arrived_is_sent_again_after_the_wait(pipeline: Pipeline) -> None:

@@ -39,6 +39,7 @@ def test_the_environment_points_at_every_part(running: StackInfo) -> None:
         "BATCHGEN_PUBLIC_URL",
         "OPENAI_API_KEY",
         "OPENAI_BASE_URL",
+        "BATCHGEN_POLL_INTERVAL_S",
         "PREFECT_API_URL",
         "PREFECT_HOME",
     }

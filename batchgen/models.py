@@ -201,6 +201,10 @@ class Batch(Frozen):
             return self.processing_failures > MAX_PROCESSING_TRIES
         return self.status in {BatchStatus.READY_FOR_REVIEW, BatchStatus.COMPLETED, BatchStatus.EXHAUSTED}
 
+    def waits_for_review_of(self, iteration: int) -> bool:
+        """Whether a person has to decide on what this iteration brought."""
+        return self.status is BatchStatus.READY_FOR_REVIEW and self.iteration == iteration
+
     def with_current(self, **changes: Any) -> Self:
         """Change the iteration under way."""
         return self.model_copy(update={"iterations": (*self.iterations[:-1], self.current.model_copy(update=changes))})

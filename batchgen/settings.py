@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
@@ -93,11 +94,12 @@ class Settings(BaseSettings):
         return value
 
     @classmethod
-    def load(cls) -> Settings:
-        """Read the environment and .env; raises InvalidSetting with the variable's name."""
+    def load(cls, overrides: Mapping[str, object] | None = None) -> Settings:
+        """Read the environment and .env; `overrides`, by variable, win. Raises InvalidSetting naming the variable."""
         file = find_env_file()
+        values: dict[str, Any] = dict(overrides or {})
         try:
-            return cls(_env_file=file, _env_file_encoding="utf-8-sig")
+            return cls(_env_file=file, _env_file_encoding="utf-8-sig", **values)
         except UnicodeDecodeError as error:
             raise InvalidSetting(variable=str(file), problem="it is not UTF-8 text") from error
         except ValidationError as error:

@@ -7,22 +7,27 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Any, Literal
+from pathlib import PurePath
+from typing import Annotated, Any, Literal
 
-from prefect import flow, get_run_logger, runtime, task
+from prefect import flow, task
+from prefect.runtime import flow_run
+from pydantic import Field
 from structlog.stdlib import get_logger
 
 from batchgen.errors import DecisionRefused, Unavailable, UsageError
 from batchgen.models import Batch, Endpoint
 from batchgen.services import Services
-from batchgen.settings import Settings
-from batchgen.stages.decision import Action
 from batchgen.stages.intake import JobRequest
-from flows.check import check
-from flows.process import process
+from flows.artifacts import show_job
+from flows.blocks import load_settings
+from flows.check import check_batches
+from flows.parameters import DataTypeName, JobName, Limit, MaxRetries, Options, Text
+from flows.process import process_batch
 from flows.review import Decision, review
-from flows.run import TASK_OPTIONS, run_services
-from flows.submit import submit
+from flows.run import TASK_OPTIONS, deployment_id, run_services, tag_run
+from flows.steps import moved, run_each
+from flows.submit import submit_batch
 
 log = get_logger(__name__)
 
@@ -38,37 +43,57 @@ def record_job(request: dict[str, Any]) -> str:
         return services.processor.create_job(JobRequest(**request)).job_id
 
 
-@flow(name="generate", flow_run_name="generate-{data_type}-{job}", validate_parameters=True)
+def run_name() -> str:
+    """The name of a run: the job's, else what it generates from."""
+    given = flow_run.parameters
+    return f"generate {given['data_type']} {given.get('job') or PurePath(given['source']).name}"
+
+
+@flow(name="generate", flow_run_name=run_name, validate_parameters=True)
 def job_flow(
-    data_type: str,
-    source: str,
-    model: str | None = None,
-    endpoint: Endpoint = Endpoint.CHAT,
-    options: dict[str, Any] | None = None,
-    limit: int | None = None,
-    max_retries: int | None = None,
+    data_type: DataTypeName,
+    source: Annotated[str, Field(min_length=1)],
+    limit: Limit = None,
+    job: JobName = "",
+    model: Text = "",
+    options: Options = {},  # noqa: B006 - never changed; the form shows it
+    max_retries: MaxRetries = None,
     skip_bad_rows: bool = False,
-    job: str | None = None,
-    wait: bool = True,
+    endpoint: Endpoint = Endpoint.CHAT,
 ) -> dict[str, Any]:
-    """Generate for every record of a source; returns the job's summary."""
+    """Generate for every record of a source, at batch price.
+
+    Args:
+        data_type: What to generate.
+        source: A path on the worker's machine, or an s3:// address.
+        limit: Take only so many records.
+        job: A name for the job. Asked again with the same one, it goes on where it was. Empty: a new job.
+        model: A model of the catalogue, or auto for the cheapest that can do it. Empty: the data type's own.
+        options: Options of the data type, as a JSON object.
+        max_retries: How many resends a record may use for its own failures; the data type's own is mostly 3.
+        skip_bad_rows: Go on without rows that cannot be used; they count as failed.
+        endpoint: The OpenAI endpoint that the requests are for.
+    """
     request = {
         "data_type": data_type,
         "source": source,
-        "model": model,
+        "model": model or None,
         "endpoint": endpoint,
         "options": options or {},
         "limit": limit,
         "max_retries": max_retries,
         "skip_bad_rows": skip_bad_rows,
-        "name": job,
+        "name": job or None,
     }
     with run_services() as services:
         job_id = record_job(request)
-        if wait and runtime.deployment.id is None:
+        tag_run(f"type:{data_type}", f"job:{job_id}")
+        show_job(services, job_id)
+        if deployment_id() is None:
             _drive(services, job_id)
         else:
-            submit(job_id)
+            _submit(services, job_id)
+        show_job(services, job_id)
         return services.summary(job_id)
 
 
@@ -83,15 +108,16 @@ def generate(
 
     `review` is asked for each batch that is READY_FOR_REVIEW: a callback; "approve" to approve in the caller's name;
     None returns with the reviews open. Other parameters are those of the flow (model, options, limit, job, ...).
-    Connections come from the environment; raises MissingSetting, and any InputError for what cannot be used.
+    Connections come from Prefect's blocks, where there are none from the environment; raises MissingSetting, and any
+    InputError for what cannot be used.
     """
     if review is not None and review != "approve" and not callable(review):
         raise UsageError(f"review={review!r} is no way to review.", 'Give a function, "approve", or nothing.')
-    settings = Settings.load()
+    settings = load_settings()
     for what, name in (("Redis", "redis_url"), ("S3", "s3_bucket"), ("OpenAI", "openai_api_key")):
         settings.require(what=what, field=name)
     summary: dict[str, Any] = job_flow(data_type, source, **parameters)
-    if review is None or not parameters.get("wait", True):
+    if review is None:
         return summary
     ask: ReviewCallback = (lambda _: "approve") if review == "approve" else review
     with run_services() as services:
@@ -109,7 +135,7 @@ def _decided(services: Services, job_id: str, ask: ReviewCallback) -> int:
         if answer is not None:
             decision, note = answer if isinstance(answer, tuple) else (answer, "")
             try:
-                review(batch.batch_id, Action(decision).value, "python", note, iteration=batch.iteration)
+                review(batch.batch_id, batch.iteration, decision=decision, reviewer="python", note=note)
             except DecisionRefused as refused:  # for example none with tries left: the batch stays open
                 log.warning("decision_refused", batch_id=batch.batch_id, problem=refused.problem)
                 continue
@@ -117,19 +143,24 @@ def _decided(services: Services, job_id: str, ask: ReviewCallback) -> int:
     return made
 
 
+def _submit(services: Services, job_id: str) -> dict[str, str]:
+    """Send what is due; what cannot be sent now stays PENDING."""
+    try:
+        return run_each(services, lambda: services.processor.due(job_id), submit_batch)
+    except Unavailable as away:
+        log.warning("waiting", problem=str(away))
+        return {}
+
+
 def _drive(services: Services, job_id: str) -> None:
     """Submit, check and process until only a person can go on. What is away is waited for."""
-    log = get_run_logger()
     while services.is_active(job_id):
-        moved: dict[str, str] = {}
+        statuses = _submit(services, job_id)
         try:
-            if services.processor.due(job_id):
-                moved |= submit(job_id)
             if services.checker.due(job_id):
-                moved |= check(job_id, until_moved=True)
-            if services.handler.due(job_id):
-                moved |= process(job_id)
+                statuses |= check_batches(job_id, until_moved=True)
+            statuses |= run_each(services, lambda: services.handler.due(job_id), process_batch)
         except Unavailable as away:
-            log.warning("waiting: %s", away)
-        if not moved:
+            log.warning("waiting", problem=str(away))
+        if not any(moved(status) for status in statuses.values()):
             threading.Event().wait(services.settings.poll_interval_s)

@@ -65,7 +65,7 @@ def is_configured(part: Part, settings: Settings) -> bool:
             if settings.s3_bucket is None and settings.aws_endpoint_url_s3 is not None:
                 raise MissingSetting(what="S3 (AWS_ENDPOINT_URL_S3 is set)", variable="BATCHGEN_S3_BUCKET")
             return settings.s3_bucket is not None
-        case Part.PREFECT:
+        case Part.PREFECT | Part.WORKER:
             return "PREFECT_API_URL" in os.environ
 
 

@@ -19,7 +19,7 @@ from batchgen.cli.review import ask, person
 from batchgen.cli.stack import prefect_ui
 from batchgen.errors import MissingSetting
 from batchgen.lifecycle import BatchStatus
-from batchgen.local.info import Part
+from batchgen.local.info import SERVERS, Part
 from batchgen.local.stack import EmbeddedStack
 from batchgen.models import Batch
 from batchgen.services import Services
@@ -55,7 +55,7 @@ def _settings(*, live: bool) -> Settings:
     settings = load_settings()
     if live and settings.openai_api_key is None:
         raise MissingSetting(what="OpenAI", variable="OPENAI_API_KEY")
-    parts = [part for part in Part if not (live and part is Part.SIMULATOR)]
+    parts = [part for part in SERVERS if not (live and part is Part.SIMULATOR)]
     say("Starting the embedded stack: " + ", ".join(parts) + ".")
     use(EmbeddedStack(settings.state_dir).up(parts, say))
     return connect(())
@@ -74,7 +74,7 @@ def _start(services: Services, name: str, request: JobRequest) -> prefect_runs.F
     say(f"Job {name}: {request.data_type} from {request.source}")
     # Recorded here first, so that bad input is told in one line; the flow finds the job and goes on with it.
     services.processor.create_job(request)
-    return prefect_runs.FlowRun(services.settings, "generate", prefect_runs.parameters(request, name, wait=True))
+    return prefect_runs.FlowRun(services.settings, "generate", prefect_runs.parameters(request, name))
 
 
 def _asks(services: Services, job_ids: list[str], *, approve: bool, as_json: bool) -> bool:

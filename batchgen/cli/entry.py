@@ -8,6 +8,7 @@ import traceback
 import click
 
 from batchgen.cli.advance import advance
+from batchgen.cli.blocks import blocks
 from batchgen.cli.demo import demo
 from batchgen.cli.doctor import doctor
 from batchgen.cli.estimate import estimate
@@ -28,7 +29,7 @@ def batchgen() -> None:
     """Generate with OpenAI models at batch price: tests, product texts, answers; checked, reviewed, stored."""
 
 
-for command in (up, down, demo, generate, advance, status, review, estimate, doctor, simulator):
+for command in (up, down, demo, generate, advance, status, review, estimate, doctor, simulator, blocks):
     batchgen.add_command(command)
 
 

@@ -13,12 +13,13 @@ import orjson
 from batchgen.cli.connections import patiently
 from batchgen.cli.output import say
 from batchgen.cli.progress import job_progress
-from batchgen.errors import BatchgenError
+from batchgen.errors import BatchgenError, UsageError
 from batchgen.services import Services
 from batchgen.settings import Settings
 from batchgen.stages.intake import JobRequest
 
 _SHOWN_LINES = 30
+_REFUSED = 2
 
 
 @dataclasses.dataclass(eq=False)
@@ -41,7 +42,9 @@ class FlowRun:
         self._flow = flow
         folder = settings.state_dir / "logs"
         folder.mkdir(parents=True, exist_ok=True)
-        self._log = folder / f"{flow}-{parameters.get('batch_id') or parameters.get('job')}.log"
+        self._log = (
+            folder / f"{flow}-{parameters.get('batch_id') or parameters.get('job') or parameters.get('job_id')}.log"
+        )
         with self._log.open("wb") as log, tempfile.TemporaryFile() as given:
             given.write(orjson.dumps(parameters))
             given.seek(0)
@@ -62,18 +65,35 @@ class FlowRun:
             raise FlowRunFailed(self._flow, code, str(self._log))
 
 
+def register_blocks(*, keep: bool) -> dict[str, str]:
+    """Fill Prefect's blocks from this environment; returns what became of each. Raises UsageError or FlowRunFailed."""
+    command = [sys.executable, "-m", "flows", "register"]
+    done = subprocess.run(command, input=orjson.dumps({"keep": keep}), capture_output=True, check=False)
+    if done.returncode:
+        said = done.stderr.decode(errors="replace").strip().splitlines()[-_SHOWN_LINES:]
+        if done.returncode == _REFUSED:
+            raise UsageError(said[-1].removeprefix("batchgen: "))
+        say("\n".join(said))
+        raise FlowRunFailed("register", done.returncode, "above")
+    blocks: dict[str, str] = orjson.loads(done.stdout)
+    return blocks
+
+
 def generate(services: Services, wanted: JobRequest, *, wait: bool) -> str:
     """Record a job here, so that bad input is told at once, and run its flow; returns the job's id."""
     job = patiently(lambda: services.processor.create_job(wanted), services.settings.poll_interval_s)
     say(f"Job {job.job_id}: {job.records:,} records in {len(job.batch_ids)} batches, model {job.model}.")
     with job_progress(services, job.job_id):
-        FlowRun(services.settings, "generate", parameters(wanted, job.job_id, wait=wait)).wait()
+        if wait:
+            FlowRun(services.settings, "generate", parameters(wanted, job.job_id)).wait()
+        else:
+            FlowRun(services.settings, "submit", {"job_id": job.job_id}).wait()
     return job.job_id
 
 
-def parameters(wanted: JobRequest, job_id: str, *, wait: bool) -> dict[str, Any]:
+def parameters(wanted: JobRequest, job_id: str) -> dict[str, Any]:
     """The parameters of the flow generate for this job."""
     fields = dataclasses.asdict(wanted)
     fields["job"] = job_id
     del fields["name"]
-    return fields | {"wait": wait}
+    return fields

@@ -7,33 +7,41 @@ import shlex
 
 import click
 
-from batchgen.cli.connections import is_configured, load_settings
+from batchgen.cli import deployment
+from batchgen.cli.connections import is_configured, load_settings, use
 from batchgen.cli.output import json_option, print_json, say
-from batchgen.local.info import Part
+from batchgen.local.info import SERVERS
 from batchgen.local.stack import EmbeddedStack
 
 
 @click.command()
+@click.option("--worker", "with_worker", is_flag=True, help="Also deploy the flows and start a worker for them.")
 @click.option("--env", "as_env", is_flag=True, help="Print export lines for a shell, passwords included.")
 @json_option
-def up(*, as_env: bool, as_json: bool) -> int:
+def up(*, with_worker: bool, as_env: bool, as_json: bool) -> int:
     """Start what is not configured by environment variables on this machine, and print the addresses."""
     settings = load_settings()
-    wanted = [part for part in Part if not is_configured(part, settings)]
-    info = EmbeddedStack(settings.state_dir).up(wanted, say)
+    wanted = [part for part in SERVERS if not is_configured(part, settings)]
+    stack = EmbeddedStack(settings.state_dir)
+    info = stack.up(wanted, say)
+    urls = {part.value: found.url for part, found in info.parts.items()}
+    if with_worker:
+        use(info)
+        urls["worker"] = deployment.start_worker(stack).url
     if as_env:
         for name, value in info.environment().items():
             click.echo(f"export {name}={shlex.quote(value)}")
         return 0
-    urls = {part.value: found.url for part, found in info.parts.items()}
     if as_json:
-        print_json({"parts": urls, "configured": [part.value for part in Part if part not in wanted]})
+        print_json({"parts": urls, "configured": [part.value for part in SERVERS if part not in wanted]})
         return 0
     for name, url in urls.items():
         click.echo(f"{name:10} {url}")
-    for part in Part:
+    for part in SERVERS:
         if part not in wanted:
             click.echo(f"{part.value:10} configured by the environment")
+    if with_worker:
+        say(f"Start a job in the Prefect UI: {prefect_ui()}/deployments, generate, Run.")
     return 0
 
 

@@ -18,6 +18,12 @@ class Part(StrEnum):
     """Answers in OpenAI's place, at no cost."""
     PREFECT = "prefect"
     """Runs the flows and shows them in its UI."""
+    WORKER = "worker"
+    """Runs what is deployed there; started only where it is asked for."""
+
+
+SERVERS = (Part.REDIS, Part.S3, Part.SIMULATOR, Part.PREFECT)
+"""The parts that a variable can name elsewhere, and that are embedded where none does."""
 
 
 @dataclass(frozen=True)

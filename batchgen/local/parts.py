@@ -1,11 +1,11 @@
-"""The four servers as parts of the stack: what each needs to start, and the variables that point at it."""
+"""The servers as parts of the stack: what each needs to start, and the variables that point at it."""
 
 import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 
-from batchgen.local import prefect_server, redis_server, s3_server, simulator_server
+from batchgen.local import prefect_server, prefect_worker, redis_server, s3_server, simulator_server
 from batchgen.local.info import Part
 from batchgen.local.ports import HOST
 from batchgen.local.servers import ServerPlan
@@ -121,9 +121,22 @@ class _Prefect(StackPart):
         return "" if prefect_server.has_database(folder) else "Prefect creates its database, once; about half a minute"
 
 
+class _Worker(StackPart):
+    def plan(self, folder: Path, record: PartRecord, log: Path) -> ServerPlan:
+        return prefect_worker.plan(folder, port=record.ports[0], log=log)
+
+    def url(self, record: PartRecord) -> str:
+        return f"http://{HOST}:{record.ports[0]}/health"
+
+    def environment(self, folder: Path, record: PartRecord) -> dict[str, str]:
+        del folder, record
+        return {}
+
+
 PARTS: Mapping[Part, StackPart] = {
     Part.REDIS: _Redis(),
     Part.S3: _S3(),
     Part.SIMULATOR: _Simulator(),
     Part.PREFECT: _Prefect(),
+    Part.WORKER: _Worker(),
 }

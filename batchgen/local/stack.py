@@ -1,8 +1,9 @@
 """Starts, finds and stops the embedded stack; one for each state folder, however many commands ask at once."""
 
+import hashlib
 import sys
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import replace
@@ -11,7 +12,7 @@ from threading import Event
 
 from batchgen.local import processes, servers
 from batchgen.local.errors import LocalStackError, PortTakenError, StartCalledOff
-from batchgen.local.info import Part, PartInfo, StackInfo
+from batchgen.local.info import SERVERS, Part, PartInfo, StackInfo
 from batchgen.local.parts import PARTS
 from batchgen.local.ports import free_ports, is_free
 from batchgen.local.processes import OwnedProcess
@@ -34,6 +35,7 @@ class EmbeddedStack:
     def __init__(self, state_dir: Path) -> None:
         self._folder = state_dir.resolve() / "stack"
         self._state_path = self._folder / "stack.json"
+        self._worker_environment: dict[str, str] = {}
 
     def up(self, parts: Collection[Part], on_progress: Callable[[str], None] = _silent) -> StackInfo:
         """Start what does not run yet of `parts`, at the same time, and return them all when they answer.
@@ -51,6 +53,23 @@ class EmbeddedStack:
             records = state.records()
             return StackInfo({part: self._info(part, records[part]) for part in Part if part in parts})
 
+    def up_worker(self, environment: Mapping[str, str], on_progress: Callable[[str], None] = _silent) -> PartInfo:
+        """Start a worker whose runs get this environment; one that runs already with another is started anew.
+
+        Raises LocalStackError with the end of its log where it does not start.
+        """
+        with self._alone(on_progress):
+            state = StateFile(self._state_path)
+            self._settle(Part.WORKER, state)
+            record = state.records()[Part.WORKER]
+            fingerprint = hashlib.sha256(repr(sorted(environment.items())).encode()).hexdigest()
+            if record.secrets.get("environment") != fingerprint:
+                self._take_down(Part.WORKER, state)
+                state.put(Part.WORKER, replace(record, secrets={"environment": fingerprint}, process=None))
+            self._worker_environment = dict(environment)
+            self._bring_up_all([Part.WORKER], state, on_progress)
+            return self._info(Part.WORKER, state.records()[Part.WORKER])
+
     def find(self) -> StackInfo | None:
         """What runs and answers at this moment; None where nothing does."""
         records = StateFile(self._state_path).records()
@@ -63,9 +82,11 @@ class EmbeddedStack:
             return []
         with self._alone(on_progress):
             state = StateFile(self._state_path)
+            records = state.records()
+            ended = Part.WORKER in records and self._take_down(Part.WORKER, state)  # first: it uses the others
             with ThreadPoolExecutor(len(Part)) as pool:
-                stopped = {part: pool.submit(self._take_down, part, state) for part in state.records()}
-            return [part for part, ran in stopped.items() if ran.result()]
+                stopped = {part: pool.submit(self._take_down, part, state) for part in records if part in SERVERS}
+            return [Part.WORKER] * ended + [part for part, ran in stopped.items() if ran.result()]
 
     @contextmanager
     def _alone(self, on_progress: Callable[[str], None]) -> Iterator[None]:
@@ -159,7 +180,10 @@ class EmbeddedStack:
         return servers.answers(self._plan(part, record))
 
     def _plan(self, part: Part, record: PartRecord) -> ServerPlan:
-        return PARTS[part].plan(self._part_folder(part), record, self._log(part))
+        plan = PARTS[part].plan(self._part_folder(part), record, self._log(part))
+        if part is Part.WORKER:
+            return replace(plan, environment={**self._worker_environment, **plan.environment})
+        return plan
 
     def _info(self, part: Part, record: PartRecord) -> PartInfo:
         if record.process is None:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 log = get_logger(__name__)
 
-_JOB_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+JOB_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class JobRequest:
         """The job's id: its name where it has one, else a new one; raises UsageError for a name that cannot be."""
         if self.name is None:
             return f"{self.data_type}-{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
-        if not _JOB_NAME.fullmatch(self.name):
+        if not JOB_NAME.fullmatch(self.name):
             raise UsageError(
                 f"The job name {self.name!r} cannot be used.",
                 "Use at most 100 letters, digits and ._- and begin with a letter or digit.",

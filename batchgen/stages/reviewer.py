@@ -24,6 +24,9 @@ from batchgen.storage.uploads import BatchUploadManager
 
 log = get_logger(__name__)
 
+_PATIENCE_S = 30.0
+"""How long a decision waits for one that is being carried out, to tell of it."""
+
 
 class BatchReviewer:
     """The review stage: READY_FOR_REVIEW → COMPLETED, PENDING (next iteration), EXHAUSTED."""
@@ -70,7 +73,7 @@ class BatchReviewer:
             raise DecisionRefused(
                 batch_id, "the list of records is empty", "Name the records, or leave it out for all."
             )
-        with self._ids.lease(batch_id) as lease:
+        with self._ids.lease(batch_id, patience_s=_PATIENCE_S) as lease:
             batch = self._ids.get(batch_id)
             if batch.status is not BatchStatus.READY_FOR_REVIEW:
                 raise DecisionRefused(batch_id, _why_not(batch), "See batchgen status " + batch_id + ".")

@@ -2,34 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from pipeline import Pipeline, StartPipeline
-from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
-from prefect.testing.utilities import prefect_test_harness
 
 import flows
 from batchgen.errors import MissingSetting
 from batchgen.models import Batch
 from batchgen.simulator import Answer
 from flows.submit import submit_batch
-
-
-@pytest.fixture(scope="module", autouse=True)
-def prefect_server() -> Iterator[None]:
-    with (
-        prefect_test_harness(server_startup_timeout=120),
-        temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}),
-    ):
-        yield
-
-
-@pytest.fixture
-def configured(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> Pipeline:
-    for name, value in pipeline.environment.items():
-        monkeypatch.setenv(name, value)
-    return pipeline
 
 
 def test_it_runs_to_completed_when_approved(configured: Pipeline) -> None:

@@ -11,6 +11,7 @@ import psutil
 import pytest
 
 from batchgen.local import EmbeddedStack, Part, StackInfo
+from batchgen.local.info import SERVERS
 
 pytestmark = [pytest.mark.timeout(180), pytest.mark.xdist_group("whole_stack")]
 
@@ -18,7 +19,7 @@ pytestmark = [pytest.mark.timeout(180), pytest.mark.xdist_group("whole_stack")]
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackInfo]:
     stack = EmbeddedStack(tmp_path_factory.mktemp("state"))
-    yield stack.up(list(Part))
+    yield stack.up(SERVERS)
     stack.down()
 
 

@@ -1,0 +1,34 @@
+"""Types of the flows' parameters, as the forms in the Prefect UI show them.
+
+What may be left out is "" (a text), {} or []: a form then has one field and no switch for None. A number has no such
+value: it has a switch, whose two sides say what they mean. Calls from Python may give None for all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from pydantic import Field, WithJsonSchema
+
+from batchgen.data_types import DATA_TYPES
+from batchgen.stages.intake import JOB_NAME
+
+
+def either(schema: dict[str, Any], title: str, otherwise: str) -> WithJsonSchema:
+    """A value or None, with a title for each side of the switch."""
+    return WithJsonSchema({"anyOf": [{**schema, "title": title}, {"type": "null", "title": otherwise}]})
+
+
+def _number(minimum: int, otherwise: str) -> WithJsonSchema:
+    return either({"type": "integer", "minimum": minimum}, "number", otherwise)
+
+
+DataTypeName = Annotated[str, Field(json_schema_extra={"enum": [*DATA_TYPES]})]
+JobName = Annotated[str | None, WithJsonSchema({"type": "string", "pattern": f"^({JOB_NAME.pattern})?$"})]
+Text = Annotated[str | None, WithJsonSchema({"type": "string"})]
+Limit = Annotated[int | None, Field(ge=1), _number(1, "all")]
+MaxRetries = Annotated[int | None, Field(ge=0), _number(0, "the type's own")]
+IterationNumber = Annotated[int | None, Field(ge=1), _number(1, "the present one")]
+Options = Annotated[dict[str, Any] | None, WithJsonSchema({"type": "object", "additionalProperties": True})]
+RecordIds = Annotated[Sequence[str] | None, WithJsonSchema({"type": "array", "items": {"type": "string"}})]

@@ -25,7 +25,7 @@ from batchgen.models import Batch
 from batchgen.services import Services
 from batchgen.settings import Settings
 
-_POLL_S = 0.2
+_POLL_S = 0.5
 Found = TypeVar("Found")
 
 

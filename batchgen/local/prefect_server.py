@@ -30,7 +30,9 @@ def plan(folder: Path, *, port: int, log: Path | None = None) -> ServerPlan:
     """A server whose PREFECT_HOME is `folder`."""
     return ServerPlan(
         name="Prefect",
-        command=lambda: servers.python_command("-m", "prefect", "server", "start", "--host", HOST, "--port", str(port)),
+        command=lambda: servers.python_command(
+            "-m", "batchgen.local.prefect_on_sqlite", "server", "start", "--host", HOST, "--port", str(port)
+        ),
         folder=folder,
         log=log or folder / "server.log",
         port=port,

@@ -7,16 +7,20 @@ web page in a browser on this machine could reach them.
 
 import json
 import secrets
+import time
 from contextlib import suppress
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 from batchgen.local import servers
 from batchgen.local.binaries import server_binary
+from batchgen.local.errors import LocalStackError
 from batchgen.local.http_check import answers_ok
 from batchgen.local.ports import HOST
 from batchgen.local.servers import RunningServer, ServerPlan
@@ -27,6 +31,9 @@ if TYPE_CHECKING:
 REMEDY = "Set BATCHGEN_S3_BUCKET, and AWS_ENDPOINT_URL_S3 where it is not AWS, to a bucket of your own."
 REGION = "us-east-1"
 PUBLIC_PREFIX = "batch/"
+_PROBE_KEY, _PROBE = "started", b"not empty, or it would be kept without its part of the server"
+_OBJECTS_WITHIN_S = 60.0
+_POLL_S = 0.1
 
 _PORT_OPTIONS = (
     "s3.port",
@@ -141,11 +148,35 @@ def new_keys() -> tuple[str, str]:
 
 
 def ensure_bucket(access: S3Access, bucket: str) -> None:
-    """Create the bucket where it is missing; what lies under `batch/` may be read without keys, nothing else."""
+    """Create the bucket where it is missing, and return once its objects can be read.
+
+    What lies under `batch/` may be read without keys, nothing else. Raises LocalStackError where no object can be read
+    in time: the gateway answers before the part that holds the objects has reported to it, and refuses all until then.
+    """
     client = access.client()
     with suppress(client.exceptions.BucketAlreadyOwnedByYou, client.exceptions.BucketAlreadyExists):
         client.create_bucket(Bucket=bucket)
     client.put_bucket_policy(Bucket=bucket, Policy=_public_read(bucket))
+    deadline = time.monotonic() + _OBJECTS_WITHIN_S
+    while not _holds_objects(client, bucket):
+        if time.monotonic() > deadline:
+            raise LocalStackError(f"S3 has no objects after {_OBJECTS_WITHIN_S:g} s ({access.endpoint}).", REMEDY)
+        time.sleep(_POLL_S)
+
+
+def _holds_objects(client: "S3Client", bucket: str) -> bool:
+    """Whether the object of an earlier start can be read; the first start writes it."""
+    try:
+        client.get_object(Bucket=bucket, Key=_PROBE_KEY)["Body"].read()
+    except client.exceptions.NoSuchKey:
+        with suppress(ClientError):  # not yet
+            client.put_object(Bucket=bucket, Key=_PROBE_KEY, Body=_PROBE)
+        return False
+    except ClientError as error:
+        if error.response["ResponseMetadata"]["HTTPStatusCode"] < HTTPStatus.INTERNAL_SERVER_ERROR:
+            raise
+        return False
+    return True
 
 
 def _public_read(bucket: str) -> str:

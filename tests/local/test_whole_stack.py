@@ -3,7 +3,10 @@
 import json
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
@@ -74,6 +77,30 @@ def test_the_ui_loads_with_its_scripts(running: StackInfo, page: str) -> None:
 def test_the_ui_asks_its_own_server(running: StackInfo) -> None:
     _, settings = get(f"{running.parts[Part.PREFECT].url}/ui-settings")
     assert json.loads(settings)["api_url"] == running.environment()["PREFECT_API_URL"]
+
+
+def post(url: str, document: object) -> tuple[int, Any]:
+    body = json.dumps(document).encode()
+    request = Request(url, data=body, headers={"Content-Type": "application/json"})  # noqa: S310 - a server of our own
+    try:
+        with urlopen(request, timeout=60) as answer:  # noqa: S310
+            return answer.status, json.load(answer)
+    except HTTPError as error:
+        return error.code, None
+
+
+def test_prefect_refuses_nobody_when_many_write_at_once(running: StackInfo) -> None:
+    api = running.environment()["PREFECT_API_URL"]
+    _, flow = post(f"{api}/flows/", {"name": "written-at-once"})
+
+    def writes(_: int) -> list[int]:
+        made, run = post(f"{api}/flow_runs/", {"flow_id": flow["id"], "state": {"type": "PENDING"}})
+        states = [{"state": {"type": state}} for state in ("RUNNING", "COMPLETED")]
+        return [made, *(post(f"{api}/flow_runs/{run['id']}/set_state", state)[0] for state in states)]
+
+    with ThreadPoolExecutor(8) as writers:
+        answers = [status for statuses in writers.map(writes, range(40)) for status in statuses]
+    assert set(answers) <= {200, 201}
 
 
 def test_prefect_keeps_everything_in_its_own_home(running: StackInfo) -> None:

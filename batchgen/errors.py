@@ -326,6 +326,41 @@ class JobNotFound(InputError):
 
 
 @dataclass(eq=False)
+class StateLost(InputError):
+    """Redis was emptied, or is older than what S3 holds: to go on with it could pay twice."""
+
+    code = "state_lost"
+    template = "Redis ({redis}) has lost the state of this installation: {problem}."
+    remedy_template = "Nothing was sent. Run batchgen recover, which rebuilds it from S3 and OpenAI; then go on."
+    redis: str
+    problem: str
+
+
+@dataclass(eq=False)
+class RecoveryFailed(InputError):
+    """S3 does not hold what is needed to rebuild a job."""
+
+    code = "recovery_failed"
+    template = "Job {job_id} cannot be rebuilt: {problem}."
+    remedy_template = "Restore the object from the bucket's versions or a backup, then run batchgen recover again."
+    job_id: str
+    problem: str
+
+
+@dataclass(eq=False)
+class QueueFull(BatchgenError):
+    """The model's enqueued-token limit leaves no room for the batch now."""
+
+    code = "queue_full"
+    template = "{enqueued} of the {limit} tokens that {model} may have enqueued are taken; the batch has {tokens}."
+    remedy_template = "It is sent when there is room."
+    model: str
+    enqueued: int
+    limit: int
+    tokens: int
+
+
+@dataclass(eq=False)
 class InvalidTransition(BatchgenError):
     """The lifecycle has no such move."""
 

@@ -48,6 +48,23 @@ class Usage(Frozen):
         )
 
 
+class RecordList(Frozen):
+    """So many records, and the SHA-256 over their custom ids in the order of the source, a line each."""
+
+    count: int
+    sha256: str
+
+
+class Proof(Frozen):
+    """Where every record of a batch is: in exactly one of four lists, whose counts sum to all."""
+
+    accepted: RecordList
+    refused: RecordList
+    failed: RecordList
+    open: RecordList
+    """Sent again, or waiting for it."""
+
+
 class StoredObject(Frozen):
     """An object in S3 for the reader of the results."""
 
@@ -81,6 +98,10 @@ class Iteration(Frozen):
     requests_tokens: int | None = None
     """Input tokens, counted only where the model's enqueued-token limit is known."""
 
+    admitted: bool = False
+    """Whether room for its tokens is reserved in the model's queue; so it is, too, while OpenAI has it."""
+    upload_began_at: datetime | None = None
+    """When the upload of the file began: set before the call, so that a file nobody took the id of is found."""
     send: int = 0
     """How often this file was offered to OpenAI; raised only once the former send is known to have failed unbilled."""
     sent_at: datetime | None = None
@@ -94,11 +115,17 @@ class Iteration(Frozen):
     openai_status: str | None = None
     completed_requests: int = 0
     """Progress as OpenAI tells it; for display only, it can be wrong."""
+    cancel_asked_at: datetime | None = None
+    """When OpenAI was asked to cancel it, its deadline being over."""
     output_file_id: str | None = None
     error_file_id: str | None = None
     validation_errors: tuple[ValidationProblem, ...] = ()
 
     answers: int = 0
+    duplicates: int = 0
+    """Lines beyond the first for one request; they count for nothing."""
+    unknown: int = 0
+    """Lines for requests that nobody sent."""
     usage: Usage = Usage()
     cost_usd: Decimal = Decimal(0)
 
@@ -148,6 +175,8 @@ class Batch(Frozen):
     failed: int = 0
     reasons: dict[str, int] = Field(default_factory=dict)
     """Records refused or failed, by reason code."""
+    proof: Proof | None = None
+    """None until an iteration was settled."""
 
     iterations: tuple[Iteration, ...]
     ledger: str | None = None
@@ -262,6 +291,7 @@ class ProcessedBatchData(Frozen):
     most_tries: int
     """The highest number of failed tries among the records that are sent again."""
     reasons: dict[str, int]
+    proof: Proof | None
 
     @property
     def records(self) -> int:

@@ -23,6 +23,7 @@ from batchgen.stages.checker import BatchStatusChecker
 from batchgen.stages.counting import TokenCounter
 from batchgen.stages.handler import CompletedBatchHandler
 from batchgen.stages.processor import BatchProcessor
+from batchgen.stages.recovery import StateRecovery
 from batchgen.stages.reviewer import BatchReviewer
 from batchgen.stages.state_objects import StateObjects
 from batchgen.stages.workspace import Workspace
@@ -75,7 +76,12 @@ class Services:
     @cached_property
     def ids(self) -> BatchIdManager:
         """Jobs and batches in Redis."""
-        return BatchIdManager(self._redis, prefix=self.settings.redis_prefix, lease_s=self.settings.lease_s)
+        return BatchIdManager(
+            self._redis,
+            prefix=self.settings.redis_prefix,
+            lease_s=self.settings.lease_s,
+            holds_jobs=None if self.settings.s3_bucket is None else self._objects.holds_jobs,
+        )
 
     @cached_property
     def uploads(self) -> BatchUploadManager:
@@ -111,10 +117,19 @@ class Services:
         )
 
     @cached_property
+    def recovery(self) -> StateRecovery:
+        """What rebuilds Redis after it was lost."""
+        return StateRecovery(ids=self.ids, objects=self._objects, api=self.api)
+
+    @cached_property
     def checker(self) -> BatchStatusChecker:
         """The check stage."""
         return BatchStatusChecker(
-            ids=self.ids, api=self.api, handler=self.handler, poll_interval_s=self.settings.poll_interval_s
+            ids=self.ids,
+            api=self.api,
+            handler=self.handler,
+            poll_interval_s=self.settings.poll_interval_s,
+            deadline_s=self.settings.batch_deadline_s,
         )
 
     @cached_property
@@ -128,6 +143,7 @@ class Services:
             catalog=self.catalog,
             workspace=self.workspace,
             token_counter=self._token_counter,
+            poll_interval_s=self.settings.poll_interval_s,
         )
 
     @cached_property
@@ -152,7 +168,7 @@ class Services:
 
     @cached_property
     def _objects(self) -> StateObjects:
-        return StateObjects(self.uploads)
+        return StateObjects(self.uploads, installation=self.settings.redis_prefix)
 
     def s3(self) -> S3Client:
         """The S3 client, made on first use."""

@@ -53,12 +53,14 @@ class Settings(BaseSettings):
     """Bucket for inputs, raw outputs, results and manifests."""
     public_url: str = Field(DEFAULT_PUBLIC_URL, alias="BATCHGEN_PUBLIC_URL")
     """Domain under which the objects of the bucket can be read."""
-    redis_prefix: str = Field("batchgen", alias="BATCHGEN_REDIS_PREFIX", pattern=r"^[A-Za-z0-9_.-]+$")
-    """First part of every Redis key; two installations may share a Redis under two prefixes."""
+    redis_prefix: str = Field("batchgen", alias="BATCHGEN_REDIS_PREFIX", pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$")
+    """First part of every Redis key; two installations may share a Redis, and a bucket, under two prefixes."""
     poll_interval_s: float = Field(30.0, alias="BATCHGEN_POLL_INTERVAL_S", gt=0, allow_inf_nan=False)
     """Seconds between two looks at what OpenAI is doing."""
     adopt_wait_s: float = Field(30.0, alias="BATCHGEN_ADOPT_WAIT_S", ge=0, allow_inf_nan=False)
     """Seconds to wait, after a create call whose answer was lost, before the batch counts as not made."""
+    batch_deadline_s: float = Field(93_600.0, alias="BATCHGEN_BATCH_DEADLINE_S", gt=0, allow_inf_nan=False)
+    """Seconds after which a batch that OpenAI neither ends nor expires is cancelled; what it has by then is kept."""
     lease_s: float = Field(30.0, alias="BATCHGEN_LEASE_S", ge=1, allow_inf_nan=False)
     """Seconds after which a batch whose worker was killed can be claimed by another."""
     openai_usage_tier: int | None = Field(None, alias="BATCHGEN_OPENAI_USAGE_TIER", ge=1, le=5)

@@ -50,6 +50,7 @@ def summarize_batch(batch: Batch) -> dict[str, Any]:
         "failed": batch.failed,
         "pending": batch.pending,
         "reasons": batch.reasons,
+        "proof": batch.proof.model_dump() if batch.proof else None,
         "usage": batch.usage.model_dump(),
         "cost_usd": dollars(batch.cost_usd),
         "simulated": batch.simulated,

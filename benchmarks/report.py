@@ -71,7 +71,7 @@ def growth_of(figures: Mapping[str, Mapping[int, Figures]]) -> dict[str, Growth]
 
 def cpu_ratio(growth: Mapping[str, Growth]) -> float | None:
     """How many times the floor's CPU a record more costs on the whole way."""
-    if not growth:
+    if FLOOR not in growth:
         return None
     return growth[WHOLE_WAY].cpu_us_per_record / growth[FLOOR].cpu_us_per_record
 

@@ -21,3 +21,9 @@ def fresh_servers(folder: Path) -> Iterator[dict[str, str]]:
         yield environment
     finally:
         stack.down()
+
+
+def fail_once(environment: dict[str, str], custom_ids: str, times: int) -> None:
+    """Have the first so many requests whose custom id matches fail with HTTP 500, unbilled."""
+    control = SimulatorControl(environment["OPENAI_BASE_URL"])
+    control.fault("requests", "answer", status=500, times=times, match={"custom_id": custom_ids})

@@ -14,6 +14,7 @@ from batchgen.cli.doctor import doctor
 from batchgen.cli.estimate import estimate
 from batchgen.cli.generate import generate
 from batchgen.cli.output import print_error
+from batchgen.cli.recover import recover
 from batchgen.cli.review import review
 from batchgen.cli.simulator import simulator
 from batchgen.cli.stack import down, up
@@ -29,7 +30,7 @@ def batchgen() -> None:
     """Generate with OpenAI models at batch price: tests, product texts, answers; checked, reviewed, stored."""
 
 
-for command in (up, down, demo, generate, advance, status, review, estimate, doctor, simulator, blocks):
+for command in (up, down, demo, generate, advance, status, review, recover, estimate, doctor, simulator, blocks):
     batchgen.add_command(command)
 
 

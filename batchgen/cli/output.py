@@ -59,6 +59,19 @@ def print_job(summary: dict[str, Any]) -> None:
         console.print(line, markup=False)
 
 
+def print_proof(summary: dict[str, Any]) -> None:
+    """Where every record of a job is: each batch's lists, with the count and the fingerprint of each."""
+    console = out()
+    table = Table(show_edge=False, pad_edge=False)
+    for name in ("Batch", "List", "Records", "SHA-256 of its custom ids"):
+        table.add_column(name, overflow="fold", justify="right" if name == "Records" else "left")
+    for batch in summary["batches"]:
+        for name, entry in (batch["proof"] or {}).items():
+            table.add_row(batch["batch_id"], name, f"{entry['count']:,}", entry["sha256"])
+    if table.row_count:
+        console.print(table)
+
+
 def jobs_table(summaries: list[dict[str, Any]]) -> Table:
     """The batches of jobs: status, records, tokens, price."""
     table = Table(show_edge=False, pad_edge=False)

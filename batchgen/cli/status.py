@@ -6,7 +6,7 @@ import click
 from rich.table import Table
 
 from batchgen.cli.connections import connect, patiently
-from batchgen.cli.output import json_option, out, print_job, print_json
+from batchgen.cli.output import json_option, out, print_job, print_json, print_proof
 from batchgen.errors import BatchNotFound
 from batchgen.lifecycle import BatchStatus
 from batchgen.local.info import Part
@@ -25,7 +25,7 @@ _SHOWN = 50
 @json_option
 def status(*, identity: str | None, only: BatchStatus | None, data_type: str | None, limit: int, as_json: bool) -> int:
     """Show batches by status, or one job or batch with its counts, cost and addresses."""
-    with Services(connect((Part.REDIS,))) as services:
+    with Services(connect((Part.REDIS, Part.S3))) as services:  # an empty Redis may have been lost: S3 tells
         patiently(services.ids.ping, services.settings.poll_interval_s)
         if identity is None:
             return _overview(services, only, data_type, limit, as_json=as_json)
@@ -46,7 +46,9 @@ def _one(services: Services, identity: str, *, as_json: bool) -> int:
     if as_json:
         print_json(document)
     else:
-        print_job(summarize(job, batches))
+        summary = summarize(job, batches)
+        print_job(summary)
+        print_proof(summary)
     done = succeeded(document) if "batches" in document else _approved(batches[0])
     return 0 if done else 1
 

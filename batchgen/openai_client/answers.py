@@ -17,8 +17,15 @@ _OK = 200
 _QUOTA = 429
 TOKEN_LIMIT = "token_limit_exceeded"  # noqa: S105 - an error code
 """The account has as many tokens enqueued as it may: the batch waits."""
+_STATED_LIMIT = re.compile(r"limit:?\s*(\d[\d,]*)\s*enqueued tokens", re.IGNORECASE)
 UNANSWERED_CODES = frozenset({"batch_expired", "batch_cancelled", "request_timeout"})
 """Error codes of lines that OpenAI never worked on: the record's own count of failed tries stays."""
+
+
+def stated_limit(message: str) -> int | None:
+    """The enqueued-token limit that a refusal states ("Limit: 90,000 enqueued tokens"), or None."""
+    found = _STATED_LIMIT.search(message)
+    return int(found[1].replace(",", "")) if found else None
 
 
 @dataclass(slots=True)

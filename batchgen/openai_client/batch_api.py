@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -64,9 +65,28 @@ class BatchApi:
             self._client.models.list()
 
     def upload(self, path: Path, name: str) -> str:
-        """Send a batch file as a stream and return its file id; `name` tells people whose it is."""
+        """Send a batch file as a stream, never repeated here, and return its file id.
+
+        After Unavailable nobody knows whether it arrived: `find_file` tells by its name.
+        """
+        client = self._client.with_options(max_retries=0)
         with openai_errors("files.create"), path.open("rb") as file:
-            return self._client.files.create(file=(name, file), purpose="batch").id
+            return client.files.create(file=(name, file), purpose="batch").id
+
+    def find_file(self, name: str, *, size: int, since: datetime) -> str | None:
+        """The id of a batch file of this name and size that was uploaded after `since`; others like it are deleted."""
+        found: str | None = None
+        with suppress(RequestRefused), openai_errors("files.list"):  # some compatible servers have no list of files
+            for file in self._client.files.list(purpose="batch", order="desc"):
+                if datetime.fromtimestamp(file.created_at, UTC) < since - _SAFE_CLOCK_SKEW:
+                    break
+                if (file.filename, file.bytes) != (name, size):
+                    continue
+                if found is None:
+                    found = file.id
+                else:
+                    self.delete_file(file.id)
+        return found
 
     def create(self, file_id: str, endpoint: Endpoint, metadata: dict[str, str]) -> RemoteBatch:
         """Make a batch, never repeated here; raises CreateInDoubt when nobody knows whether it was made."""
@@ -85,10 +105,19 @@ class BatchApi:
 
     def find(self, metadata: dict[str, str], *, since: datetime) -> RemoteBatch | None:
         """The batch with exactly this metadata that was made after `since`, if the list holds one."""
+        return self.find_all({"": metadata}, since=since).get("")
+
+    def find_all(self, wanted: Mapping[str, dict[str, str]], *, since: datetime) -> dict[str, RemoteBatch]:
+        """For each name the batch with exactly its metadata that was made after `since`: one sweep of the list."""
+        names = {_frozen(metadata): name for name, metadata in wanted.items()}
+        found: dict[str, RemoteBatch] = {}
         for batch in self._newest_first(since - _SAFE_CLOCK_SKEW):
-            if batch.metadata == metadata:
-                return batch
-        return None
+            name = names.get(_frozen(batch.metadata))
+            if name is not None:
+                found.setdefault(name, batch)
+                if len(found) == len(names):
+                    break
+        return found
 
     def follow(self, wanted: dict[str, datetime]) -> Iterator[RemoteBatch]:
         """The present state of batches given as id → time of creation: one sweep of the list, then one by one."""
@@ -168,6 +197,10 @@ class BatchApi:
                 if batch.created_at < since:
                     return
                 yield batch
+
+
+def _frozen(metadata: Mapping[str, str]) -> frozenset[tuple[str, str]]:
+    return frozenset(metadata.items())
 
 
 def _remote(batch: SdkBatch) -> RemoteBatch:

@@ -57,7 +57,7 @@ def apply(
     wanted = None if record_ids is None else set(record_ids)
     found: set[str] = set()
     touched = 0
-    with LedgerWriter(folder) as writer, ResendWriter(batch, folder, generator, count_tokens) as resend:
+    with LedgerWriter(batch.batch_id, folder) as writer, ResendWriter(batch, folder, generator, count_tokens) as resend:
         for standing in walk(before):
             record_id = None if wanted is None else _record_id(standing)
             if standing.result is not None if wanted is None else record_id in wanted:
@@ -73,7 +73,7 @@ def apply(
             missing = ", ".join(sorted(wanted - found)[:5])
             raise DecisionRefused(batch.batch_id, f"it holds no records {missing}")
         decided = Decided(
-            data=writer.finish(batch.batch_id, f"{batch.iteration}/reviewed"),
+            data=writer.finish(f"{batch.iteration}/reviewed"),
             next_iteration=resend.finish(),
             requests_path=resend.path,
             touched=touched,

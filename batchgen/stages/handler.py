@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -11,7 +12,15 @@ from typing import TYPE_CHECKING
 from structlog.contextvars import bound_contextvars
 from structlog.stdlib import get_logger
 
-from batchgen.errors import AccessDenied, BatchgenError, BucketMissing, LeaseLost, StatusChanged, Unavailable
+from batchgen.errors import (
+    AccessDenied,
+    BatchgenError,
+    BucketMissing,
+    LeaseLost,
+    StateLost,
+    StatusChanged,
+    Unavailable,
+)
 from batchgen.lifecycle import BatchStatus, after_settling
 from batchgen.models import Batch, Usage
 from batchgen.openai_client.catalog import ModelCatalog
@@ -20,7 +29,7 @@ from batchgen.stages.ledger import LedgerFiles
 from batchgen.stages.publication import publish
 from batchgen.stages.settlement import Settled, settle
 from batchgen.stages.state_objects import StateObjects
-from batchgen.stages.waiting import no_longer_waiting
+from batchgen.stages.waiting import no_longer_waiting, put_off_by_outage, waits
 from batchgen.stages.workspace import Workspace
 from batchgen.storage.batch_ids import BatchIdManager
 from batchgen.storage.lease import Lease
@@ -45,6 +54,7 @@ class CompletedBatchHandler:
         catalog: ModelCatalog,
         workspace: Workspace,
         token_counter: TokenCounter,
+        poll_interval_s: float,
     ) -> None:
         """Take the connections."""
         self._ids = ids
@@ -54,6 +64,7 @@ class CompletedBatchHandler:
         self._catalog = catalog
         self._workspace = workspace
         self._token_counter = token_counter
+        self._poll_interval_s = poll_interval_s
 
     def due(self, job_id: str | None = None) -> list[str]:
         """Ids of the batches to process, of a job or of all."""
@@ -61,7 +72,7 @@ class CompletedBatchHandler:
             batches: Iterable[Batch] = self._ids.job_batches(job_id)
         else:
             batches = self._ids.iterate(status=BatchStatus.PRE_COMPLETED)
-        return [batch.batch_id for batch in batches if batch.status is BatchStatus.PRE_COMPLETED]
+        return [batch.batch_id for batch in batches if batch.status is BatchStatus.PRE_COMPLETED and not waits(batch)]
 
     def process(self, batch_id: str) -> Batch:
         """Process a PRE_COMPLETED batch; returns it as it stands then.
@@ -78,7 +89,11 @@ class CompletedBatchHandler:
             ):
                 try:
                     return self._process(batch, lease)
-                except (Unavailable, AccessDenied, BucketMissing, LeaseLost, StatusChanged):
+                except Unavailable as away:
+                    with suppress(Unavailable, LeaseLost):  # have the wait seen, where Redis is there to note it
+                        self._ids.save(put_off_by_outage(batch, away, first_s=self._poll_interval_s), lease)
+                    raise
+                except (AccessDenied, BucketMissing, LeaseLost, StatusChanged, StateLost):
                     raise
                 except Exception as error:  # noqa: BLE001 - whatever it is, the paid answers are kept and tried again
                     return self._failed(batch, error, lease)
@@ -143,7 +158,8 @@ class CompletedBatchHandler:
                 }
             )
         elif status is not BatchStatus.PRE_COMPLETED:
-            batch = batch.model_copy(update={"objects": publish(self._uploads, batch, before, data, folder)})
+            objects = publish(self._uploads, batch, before, data, folder, check=lease.check)
+            batch = batch.model_copy(update={"objects": objects})
         lease.check()
         job = self._ids.get_job(batch.job_id)
         self._objects.put_manifest(job, batch.model_copy(update={"status": status}))
@@ -164,13 +180,20 @@ class CompletedBatchHandler:
 def _with_outcome(batch: Batch, settled: Settled) -> Batch:
     """The batch with what its current iteration came to; a second settling of the same gives the same."""
     data = settled.data
-    done = batch.with_current(answers=settled.answers, usage=settled.usage, cost_usd=settled.cost_usd)
+    done = batch.with_current(
+        answers=settled.answers,
+        duplicates=settled.duplicates,
+        unknown=settled.unknown,
+        usage=settled.usage,
+        cost_usd=settled.cost_usd,
+    )
     return no_longer_waiting(done).model_copy(
         update={
             "accepted": data.accepted,
             "refused": data.refused,
             "failed": data.failed,
             "reasons": data.reasons,
+            "proof": data.proof,
             "ledger": data.ledger,
             "dry_iterations": settled.dry_iterations,
             "processing_failures": 0,

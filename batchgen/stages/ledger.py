@@ -18,7 +18,8 @@ from typing import Any, BinaryIO, Self
 import orjson
 
 from batchgen.lifecycle import has_tries_left
-from batchgen.models import Batch, ProcessedBatchData
+from batchgen.models import Batch, ProcessedBatchData, Proof, RecordList
+from batchgen.storage.batch_files import custom_id_prefix
 from batchgen.storage.uploads import file_sha256
 
 BAD_SOURCE_ROW = "bad_source_row"
@@ -100,6 +101,7 @@ def recount(files: LedgerFiles, batch: Batch) -> ProcessedBatchData:
         unresolved=batch.pending,
         most_tries=0,
         reasons=batch.reasons,
+        proof=batch.proof,
     )
 
 
@@ -131,10 +133,18 @@ def walk(files: LedgerFiles) -> Iterator[Standing]:
 
 
 class LedgerWriter:
-    """Writes results and ledger of a point, row by row, and keeps the sums. Used in `with`."""
+    """Writes results and ledger of a point, row by row, and keeps the sums and their proof. Used in `with`.
 
-    def __init__(self, folder: Path) -> None:
+    It is told of every record once, in the order of the source.
+    """
+
+    def __init__(self, batch_id: str, folder: Path) -> None:
         """Write into a folder of its own."""
+        self._batch_id = batch_id
+        self._prefix = custom_id_prefix(batch_id)
+        self._row = 0
+        self._lists = {state: hashlib.sha256() for state in RecordState}
+        self._accepted_ids = self._lists[RecordState.ACCEPTED]
         self._results_path = folder / "results.jsonl"
         self._ledger_path = folder / "ledger.jsonl"
         self._results: BinaryIO = self._results_path.open("wb", buffering=_BUFFER)
@@ -149,13 +159,19 @@ class LedgerWriter:
         """An accepted record: its result line, and its history if it has one."""
         self._results.write(result)
         self._hash.update(result)
+        self._accepted_ids.update(f"{self._prefix}{self._row}\n".encode())
+        self._row += 1
         self._accepted += 1
         if entry is not None:
             self._ledger.write(entry.line())
 
     def keep(self, entry: LedgerEntry) -> None:
         """A record that is not accepted."""
+        if entry.row != self._row:
+            raise AssertionError(f"row {entry.row} stands where row {self._row} belongs")
         self._ledger.write(entry.line())
+        self._lists[entry.state].update(f"{self._prefix}{self._row}\n".encode())
+        self._row += 1
         self._others[entry.state] += 1
         if entry.state is RecordState.OPEN:
             self._most_tries = max(self._most_tries, entry.tries)
@@ -171,12 +187,12 @@ class LedgerWriter:
         self._results.close()
         self._ledger.close()
 
-    def finish(self, batch_id: str, ledger: str) -> ProcessedBatchData:
-        """Complete both files and return the sums."""
+    def finish(self, ledger: str) -> ProcessedBatchData:
+        """Complete both files and return the sums; `ledger` names the point."""
         self._results.flush()
         self._ledger.flush()
         return ProcessedBatchData(
-            batch_id=batch_id,
+            batch_id=self._batch_id,
             ledger=ledger,
             results_path=self._results_path,
             results_sha256=self._hash.hexdigest(),
@@ -187,4 +203,13 @@ class LedgerWriter:
             unresolved=self._others[RecordState.OPEN],
             most_tries=self._most_tries,
             reasons=dict(sorted(self._reasons.items())),
+            proof=Proof(
+                accepted=RecordList(count=self._accepted, sha256=self._accepted_ids.hexdigest()),
+                refused=self._list(RecordState.REFUSED),
+                failed=self._list(RecordState.FAILED),
+                open=self._list(RecordState.OPEN),
+            ),
         )
+
+    def _list(self, state: RecordState) -> RecordList:
+        return RecordList(count=self._others[state], sha256=self._lists[state].hexdigest())

@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from structlog.contextvars import bound_contextvars
 from structlog.stdlib import get_logger
 
-from batchgen.errors import BatchgenError, CreateInDoubt, RequestRefused, Unavailable
+from batchgen.errors import (
+    BatchgenError,
+    CreateInDoubt,
+    LeaseLost,
+    QueueFull,
+    RequestRefused,
+    StateLost,
+    Unavailable,
+)
 from batchgen.lifecycle import BatchStatus
 from batchgen.models import Batch, Job, ValidationProblem
+from batchgen.openai_client.answers import stated_limit
 from batchgen.openai_client.catalog import ModelCatalog
+from batchgen.openai_client.tokens import counter_for
+from batchgen.stages.fitting import TooLarge, fit
 from batchgen.stages.intake import JobRequest, check_same_job, prepare
+from batchgen.stages.sending import file_name, is_ahead, metadata, with_intent_of
 from batchgen.stages.state_objects import StateObjects
-from batchgen.stages.waiting import no_longer_waiting, put_off
+from batchgen.stages.waiting import LONGEST_OUTAGE_S, no_longer_waiting, put_off, put_off_by_outage
 from batchgen.stages.workspace import Workspace
 from batchgen.storage.batch_ids import BatchIdManager
 from batchgen.storage.lease import Lease
@@ -27,6 +40,7 @@ if TYPE_CHECKING:
 
 log = get_logger(__name__)
 
+OVER_LIMIT = "over_enqueued_limit"
 REFUSED = "refused"
 """Our own word for a batch that OpenAI would not even take; stands where its status would."""
 
@@ -76,8 +90,11 @@ class BatchProcessor:
                     log.info("job_continued", job_id=job.job_id)
                     return known
                 for batch, file in zip(prepared.batches, prepared.files, strict=True):
+                    lease.check()
                     self._objects.put_inputs(batch.batch_id, file)
+                    self._objects.put_manifest(job, batch)
                 lease.check()
+                self._objects.put_job(job)
                 self._ids.create_job(job, prepared.batches)
         log.info("job_recorded", job_id=job.job_id, records=job.records, batches=len(job.batch_ids))
         return job
@@ -105,11 +122,15 @@ class BatchProcessor:
             with bound_contextvars(
                 job_id=batch.job_id, batch_id=batch_id, iteration=batch.iteration, data_type=batch.data_type
             ):
-                return self._submit(batch, lease)
+                try:
+                    return self._submit(self._with_known_intent(batch, lease), lease)
+                except Unavailable as away:
+                    self._put_off_by_outage(batch_id, away, lease)
+                    raise
 
     def _submit(self, batch: Batch, lease: Lease) -> Batch:
         if batch.current.sent_at is not None:
-            found = self._api.find(_metadata(batch), since=batch.current.sent_at)
+            found = self._api.find(metadata(batch), since=batch.current.sent_at)
             if found is not None:
                 log.info("batch_adopted", openai_batch_id=found.id)
                 return self._submitted(batch, found, lease)
@@ -117,18 +138,77 @@ class BatchProcessor:
             if since is None or datetime.now(UTC) < since + self._adopt_wait:
                 return self._wait_for_answer(batch, lease)
         try:
+            batch = self._admitted(batch, lease)
             batch = self._uploaded(batch, lease)
+        except QueueFull as full:
+            log.info("batch_held_back", enqueued=full.enqueued, limit=full.limit, tokens=full.tokens)
+            held = put_off(batch, full.message, first_s=self._poll_interval_s, longest_s=LONGEST_OUTAGE_S)
+            return self._ids.save(held, lease)
+        except TooLarge as large:
+            return self._refused(batch, ValidationProblem(code=OVER_LIMIT, message=large.message, line=1), lease)
         except RequestRefused as refused:
-            return self._refused(batch, refused, lease)
+            return self._refused(batch, _problem(refused), lease)
         return self._create(batch, lease)
+
+    def _with_known_intent(self, batch: Batch, lease: Lease) -> Batch:
+        """The batch with a sending that only its manifest knows; raises StateLost where Redis is older than that."""
+        manifest = self._objects.get_manifest(batch.batch_id)
+        if manifest is None:
+            return batch
+        if is_ahead(manifest, batch):
+            problem = f"batch {batch.batch_id} is {manifest.status} in S3, iteration {manifest.iteration}"
+            raise StateLost(redis=self._ids.address, problem=problem)
+        known = with_intent_of(manifest, batch)
+        return batch if known is batch else self._ids.save(known, lease)
+
+    def _admitted(self, batch: Batch, lease: Lease) -> Batch:
+        """The batch with room for its tokens reserved, where the model's limit is known; raises QueueFull, TooLarge.
+
+        A batch that no queue could ever hold is cut to what can be: the rest goes out in the next iteration.
+        """
+        learnt = self._ids.learnt_enqueued_limit(batch.model)
+        limit = self._catalog.enqueued_limit(batch.model, self._usage_tier) if learnt is None else learnt
+        if limit is None:
+            return batch
+        tokens = batch.current.requests_tokens
+        if tokens is None or tokens > limit:
+            batch = self._cut(batch, limit, lease)
+        if batch.current.admitted:
+            return batch
+        return self._ids.save(batch.with_current(admitted=True), lease, enqueued_limit=limit)
+
+    def _cut(self, batch: Batch, limit: int, lease: Lease) -> Batch:
+        with self._workspace.folder(batch.batch_id) as folder:
+            fitted = fit(self._objects.get_requests(batch, folder), limit, counter_for(batch.model))
+        current = batch.current
+        if fitted.requests == current.requests:
+            return self._ids.save(batch.with_current(requests_tokens=fitted.tokens), lease)
+        log.warning("batch_cut", requests=fitted.requests, of=current.requests, limit=limit)
+        if current.input_file_id is not None:
+            self._api.delete_file(current.input_file_id)
+        cut = batch.with_current(
+            requests=fitted.requests,
+            requests_bytes=fitted.bytes,
+            requests_sha256=fitted.sha256,
+            requests_tokens=fitted.tokens,
+            input_file_id=None,
+            upload_began_at=None,
+        )
+        return self._ids.save(cut, lease)
 
     def _uploaded(self, batch: Batch, lease: Lease) -> Batch:
         if batch.current.input_file_id is not None:
             return batch
-        with self._workspace.folder(batch.batch_id) as folder:
-            path = self._objects.get_requests(batch, folder)
-            lease.check()
-            file_id = self._api.upload(path, f"{batch.batch_id}.{batch.iteration}.jsonl")
+        name, began, file_id = file_name(batch), batch.current.upload_began_at, None
+        if began is not None:  # by a worker that was killed, or whose answer was lost
+            file_id = self._api.find_file(name, size=batch.current.requests_bytes, since=began)
+        else:
+            batch = self._ids.save(batch.with_current(upload_began_at=datetime.now(UTC)), lease)
+        if file_id is None:
+            with self._workspace.folder(batch.batch_id) as folder:
+                path = self._objects.get_requests(batch, folder)
+                lease.check()
+                file_id = self._api.upload(path, name)
         log.debug("file_uploaded", file_id=file_id, requests=batch.current.requests)
         return self._ids.save(batch.with_current(input_file_id=file_id), lease)
 
@@ -142,23 +222,20 @@ class BatchProcessor:
             raise AssertionError("a batch is created only after its file was uploaded")
         lease.check()
         try:
-            created = self._api.create(file_id, batch.endpoint, _metadata(batch))
+            created = self._api.create(file_id, batch.endpoint, metadata(batch))
         except CreateInDoubt as doubt:
             log.warning("create_in_doubt", problem=doubt.problem)
             return self._wait_for_answer(batch, lease)
         except RequestRefused as refused:
-            return self._refused(batch, refused, lease)
+            return self._refused(batch, _problem(refused), lease)
         except Unavailable as busy:
-            held = put_off(
-                batch.with_current(sent_at=None),
-                busy.problem,
-                first_s=self._poll_interval_s,
-                least_s=busy.retry_after_s,
-            )
+            if limit := stated_limit(busy.problem):
+                self._ids.learn_enqueued_limit(batch.model, limit)
+            held = put_off(_not_sent(batch), busy.problem, first_s=self._poll_interval_s, least_s=busy.retry_after_s)
             log.warning("create_put_off", problem=busy.problem, not_before=str(held.not_before))
             return self._ids.save(held, lease)
         except BatchgenError:
-            self._ids.save(batch.with_current(sent_at=None), lease)  # refused, so not made
+            self._ids.save(_not_sent(batch), lease)  # refused, so not made
             raise
         return self._submitted(batch, created, lease)
 
@@ -179,20 +256,24 @@ class BatchProcessor:
         )
         return self._ids.save(waiting, lease)
 
-    def _refused(self, batch: Batch, refused: RequestRefused, lease: Lease) -> Batch:
-        problem = ValidationProblem(code="batch_refused", message=refused.problem)
+    def _refused(self, batch: Batch, problem: ValidationProblem, lease: Lease) -> Batch:
         failed = no_longer_waiting(
-            batch.with_current(sent_at=None, openai_status=REFUSED, validation_errors=(problem,))
-        ).model_copy(update={"last_error": str(refused)})
-        log.error("batch_refused", problem=refused.problem)
+            _not_sent(batch).with_current(openai_status=REFUSED, validation_errors=(problem,))
+        ).model_copy(update={"last_error": problem.message})
+        log.error("batch_refused", problem=problem.message)
         return self._ids.move(failed, BatchStatus.FAILED, lease)
 
+    def _put_off_by_outage(self, batch_id: str, away: Unavailable, lease: Lease) -> None:
+        """Have the wait seen, where Redis is there to note it."""
+        with suppress(Unavailable, LeaseLost):
+            held = put_off_by_outage(self._ids.get(batch_id), away, first_s=self._poll_interval_s)
+            self._ids.save(held, lease)
 
-def _metadata(batch: Batch) -> dict[str, str]:
-    """What marks the OpenAI batch as this sending of this batch, and as nothing else."""
-    return {
-        "batchgen_batch_id": batch.batch_id,
-        "batchgen_iteration": str(batch.iteration),
-        "batchgen_send": str(batch.current.send),
-        "batchgen_fingerprint": batch.current.requests_sha256,
-    }
+
+def _not_sent(batch: Batch) -> Batch:
+    """The batch after a create call that is known to have made nothing."""
+    return batch.with_current(sent_at=None, admitted=False)
+
+
+def _problem(refused: RequestRefused) -> ValidationProblem:
+    return ValidationProblem(code="batch_refused", message=refused.problem)

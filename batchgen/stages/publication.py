@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -21,14 +21,28 @@ _SAMPLE_CHARACTERS = 2_000
 
 
 def publish(
-    uploads: BatchUploadManager, batch: Batch, files: LedgerFiles, data: ProcessedBatchData, folder: Path
+    uploads: BatchUploadManager,
+    batch: Batch,
+    files: LedgerFiles,
+    data: ProcessedBatchData,
+    folder: Path,
+    *,
+    check: Callable[[], None],
 ) -> tuple[StoredObject, ...]:
-    """Write the public objects of a batch as it stands and return them; those of before that are gone are deleted."""
+    """Write the public objects of a batch as it stands and return them; those of before that are gone are deleted.
+
+    `check` is asked before each is written, and raises where another worker may have the batch by now.
+    """
     after = LedgerFiles(files.records, data.results_path, data.ledger_path)
+    written = {"rejected.jsonl": _write_rejected(after, folder)}
+    written["report.json"] = _write_report(batch, after, data, folder)
+    written |= _own_objects(batch, after, folder)
+    check()
     made = [_publish_results(uploads, batch, data)]
-    made.append(uploads.upload(_write_rejected(after, folder), _key(batch, "rejected.jsonl")))
-    made.append(uploads.upload(_write_report(batch, after, data, folder), _key(batch, "report.json")))
-    made += _publish_own_objects(uploads, batch, after, folder)
+    for name, path in written.items():
+        check()
+        made.append(uploads.upload(path, _key(batch, name)))
+    check()
     kept = {stored.key for stored in made}
     uploads.delete([stored.key for stored in batch.objects if stored.key not in kept])
     return tuple(made)
@@ -48,18 +62,17 @@ def _publish_results(uploads: BatchUploadManager, batch: Batch, data: ProcessedB
     return uploads.publish(source, _key(batch, data.object_name), sha256=data.results_sha256, size=size)
 
 
-def _publish_own_objects(
-    uploads: BatchUploadManager, batch: Batch, files: LedgerFiles, folder: Path
-) -> list[StoredObject]:
+def _own_objects(batch: Batch, files: LedgerFiles, folder: Path) -> dict[str, Path]:
+    """What the data type makes of the accepted results, by name."""
     data_type = get_data_type(batch.data_type)
     strategy = data_type.result_strategy(parse_options(data_type, batch.options))
     if type(strategy).write_objects is ResultStrategy.write_objects:
-        return []  # nothing of its own: the results need not be read again
+        return {}  # nothing of its own: the results need not be read again
     own = folder / "own"
     own.mkdir()
     strategy.write_objects(accepted_results(files), own)
     paths = sorted(path for path in own.rglob("*") if path.is_file() and not path.is_symlink())
-    return [uploads.upload(path, _key(batch, path.relative_to(own).as_posix())) for path in paths]
+    return {path.relative_to(own).as_posix(): path for path in paths}
 
 
 def _write_rejected(files: LedgerFiles, folder: Path) -> Path:

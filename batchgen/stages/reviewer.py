@@ -102,7 +102,7 @@ class BatchReviewer:
         )
         if action is Action.APPROVE:
             if not all(self._uploads.holds(stored) for stored in batch.objects):
-                batch = self._published_again(batch)
+                batch = self._published_again(batch, lease)
             approved = batch.model_copy(update={"decisions": (*batch.decisions, decision)})
             return self._move(approved, BatchStatus.COMPLETED, lease)
         with self._workspace.folder(batch.batch_id) as folder:
@@ -121,13 +121,14 @@ class BatchReviewer:
             decision = decision.model_copy(update={"records": decided.touched})
             return self._carry_out(batch, decision, decided, before, after, lease)
 
-    def _published_again(self, batch: Batch) -> Batch:
+    def _published_again(self, batch: Batch, lease: Lease) -> Batch:
         """Undo what a decision that was interrupted had published already."""
         with self._workspace.folder(batch.batch_id) as folder:
             files = self._objects.get_files(batch, folder)
             data = recount(files, batch)
             log.warning("published_again", objects=len(batch.objects))
-            return batch.model_copy(update={"objects": publish(self._uploads, batch, files, data, folder)})
+            objects = publish(self._uploads, batch, files, data, folder, check=lease.check)
+            return batch.model_copy(update={"objects": objects})
 
     def _carry_out(
         self, batch: Batch, decision: Decision, decided: Decided, before: LedgerFiles, folder: Path, lease: Lease
@@ -141,6 +142,7 @@ class BatchReviewer:
                 "refused": data.refused,
                 "failed": data.failed,
                 "reasons": data.reasons,
+                "proof": data.proof,
                 "ledger": data.ledger,
                 "decisions": (*batch.decisions, decision),
             }
@@ -150,7 +152,8 @@ class BatchReviewer:
             again = decided.next_iteration
             self._objects.put_requests(batch.batch_id, again.number, decided.requests_path, again.requests_sha256)
             status = BatchStatus.PENDING
-        batch = batch.model_copy(update={"objects": publish(self._uploads, batch, before, data, folder)})
+        objects = publish(self._uploads, batch, before, data, folder, check=lease.check)
+        batch = batch.model_copy(update={"objects": objects})
         if decided.next_iteration is not None:
             batch = batch.model_copy(
                 update={

@@ -61,7 +61,7 @@ def settle(
     generator = data_type.prompt_generator(options)
     with (
         AnswerIndex(batch.batch_id, batch.records, output, errors) as index,
-        LedgerWriter(folder) as writer,
+        LedgerWriter(batch.batch_id, folder) as writer,
         ResendWriter(batch, folder, generator, count_tokens) as resend,
     ):
         dry = _dry_iterations(batch, index)
@@ -81,7 +81,7 @@ def settle(
                 writer.keep(_bad_row(standing.row, record, fields["problem"]))
             else:
                 _write(judge.verdict(standing, record), record, writer, resend)
-        data = writer.finish(batch.batch_id, f"{batch.iteration}/processed")
+        data = writer.finish(f"{batch.iteration}/processed")
         if data.records != batch.records:
             raise AssertionError(f"{data.records} records are accounted for, {batch.records} were sent")
         return Settled(
@@ -145,6 +145,8 @@ class _Judge:
 
     def verdict(self, standing: Standing, record: Record) -> _Verdict:
         self._line += 1
+        if self._line > self._batch.current.requests:  # it found no room in the model's queue
+            return _Verdict(standing.entry or _fresh(standing.row, record), None)
         outcome = self._outcome(standing.row)
         if isinstance(outcome, Answer):
             self._count(outcome)

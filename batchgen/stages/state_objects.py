@@ -1,7 +1,9 @@
-"""The objects of a batch that only the stages read: records, requests, raw outputs, ledgers, the manifest."""
+"""The objects that only the stages read: records, requests, raw outputs, ledgers, manifests, jobs."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import orjson
@@ -15,11 +17,12 @@ MANIFEST_FORMAT = 1
 
 
 class StateObjects:
-    """Writes and reads below state/<batch id>/."""
+    """Writes and reads below state/<batch id>/, and the jobs of one installation."""
 
-    def __init__(self, uploads: BatchUploadManager) -> None:
-        """Take the bucket."""
+    def __init__(self, uploads: BatchUploadManager, *, installation: str) -> None:
+        """Take the bucket, and the Redis prefix that tells whose jobs are meant."""
         self._uploads = uploads
+        self._installation = installation
 
     def put_inputs(self, batch_id: str, file: BatchFile) -> None:
         """Store the records of a batch and its first batch file."""
@@ -31,9 +34,12 @@ class StateObjects:
         self._uploads.upload(path, names.requests_key(batch_id, iteration), sha256=sha256)
 
     def get_requests(self, batch: Batch, folder: Path) -> Path:
-        """Fetch the batch file of the current iteration."""
+        """Fetch the batch file of the current iteration, as far as it is to be sent."""
         key = names.requests_key(batch.batch_id, batch.iteration)
-        return self._uploads.download(key, folder / "requests.jsonl")
+        path = self._uploads.download(key, folder / "requests.jsonl")
+        if path.stat().st_size > batch.current.requests_bytes:
+            os.truncate(path, batch.current.requests_bytes)  # the rest found no room in the model's queue
+        return path
 
     def put_raw(self, batch: Batch, output: Path | None, errors: Path | None) -> None:
         """Store what OpenAI returned for the current iteration."""
@@ -61,10 +67,35 @@ class StateObjects:
         )
 
     def put_manifest(self, job: Job, batch: Batch) -> None:
-        """Store everything that Redis knows of the batch; before the status changes, so that it is never behind."""
+        """Store everything that Redis knows of the batch.
+
+        Written before the job is recorded, before the call that pays, and before what was judged or decided is
+        recorded: Redis can be rebuilt from it at every moment, with what OpenAI knows of a batch that was sent.
+        """
         manifest = {
             "format": MANIFEST_FORMAT,
             "job": job.model_dump(mode="json"),
             "batch": batch.model_dump(mode="json"),
         }
         self._uploads.put(orjson.dumps(manifest, option=orjson.OPT_INDENT_2), names.manifest_key(batch.batch_id))
+
+    def get_manifest(self, batch_id: str) -> Batch | None:
+        """The batch as its manifest holds it, or None if it has none."""
+        try:
+            document = orjson.loads(self._uploads.read(names.manifest_key(batch_id)))
+        except FileNotFoundError:
+            return None
+        return Batch.model_validate(document["batch"])
+
+    def put_job(self, job: Job) -> None:
+        """Store a job, once all its batches are: whoever rebuilds Redis takes it as whole."""
+        self._uploads.put(job.model_dump_json(indent=2).encode(), names.job_key(self._installation, job.job_id))
+
+    def jobs(self) -> Iterator[Job]:
+        """Every job of this installation, by name."""
+        for key in self._uploads.keys(names.jobs_prefix(self._installation)):
+            yield Job.model_validate_json(self._uploads.read(key))
+
+    def holds_jobs(self) -> bool:
+        """Whether this installation has a job."""
+        return next(self._uploads.keys(names.jobs_prefix(self._installation), limit=1), None) is not None

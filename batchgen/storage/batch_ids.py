@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,6 +12,7 @@ from typing import Any
 
 from redis import Redis
 from redis.backoff import ExponentialBackoff
+from redis.client import Pipeline
 from redis.commands.core import Script
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.retry import Retry
@@ -22,6 +23,8 @@ from batchgen.errors import (
     InvalidSetting,
     JobNotFound,
     LeaseLost,
+    QueueFull,
+    StateLost,
     StatusChanged,
     Unavailable,
 )
@@ -33,6 +36,9 @@ from batchgen.storage.lease import Lease
 from batchgen.storage.redis_errors import redis_errors
 
 PAGE = 100
+NO_EPOCH = ""
+_LEARNT_LIMIT_S = 24 * 60 * 60
+"""How long a limit that a refusal stated is believed: accounts rise to higher tiers."""
 _LOOK_AGAIN_S = 0.1
 
 
@@ -62,12 +68,29 @@ def connect(url: str) -> Redis:
 
 
 class BatchIdManager:
-    """Creates, reads, lists, moves and deletes batches. Safe to use from threads and from many processes at once."""
+    """Creates, reads, lists, moves and deletes batches. Safe to use from threads and from many processes at once.
 
-    def __init__(self, redis: Redis, *, prefix: str = "batchgen", lease_s: float = 30.0) -> None:
-        """Take a client that decodes responses; `lease_s` is how long a dead worker's claim lasts."""
+    Every answer and every write belongs to an epoch, a life of this Redis. Where Redis has no epoch, or another one
+    than at first, it was emptied: all raise StateLost then, and nothing is written.
+    """
+
+    def __init__(
+        self,
+        redis: Redis,
+        *,
+        prefix: str = "batchgen",
+        lease_s: float = 30.0,
+        holds_jobs: Callable[[], bool] | None = lambda: False,
+    ) -> None:
+        """Take a client that decodes responses; `lease_s` is how long a dead worker's claim lasts.
+
+        `holds_jobs` tells whether S3 holds jobs of this installation: a Redis without an epoch has lost them then, and
+        is new otherwise. None: nobody can tell, so no epoch begins here.
+        """
         self._redis = redis
         self._keys = Keys(prefix)
+        self._holds_jobs = holds_jobs
+        self._known_epoch: str | None = None
         self.lease_s = lease_s
         self._create_job = self._script(scripts.CREATE_JOB)
         self._write_batch = self._script(scripts.WRITE_BATCH)
@@ -90,28 +113,36 @@ class BatchIdManager:
         with redis_errors():
             self._redis.ping()
 
+    def check_epoch(self) -> None:
+        """Raise StateLost unless Redis is what it was when this worker first asked."""
+        self._ask(lambda _: None)
+
     def create_job(self, job: Job, batches: list[Batch]) -> bool:
         """Record a job and all its batches in one step; False (and nothing written) if the job id is taken."""
-        keys = [self._keys.job(job.job_id), self._keys.all_jobs()]
-        values: list[str | float] = [job.model_dump_json(), _member(job.created_at, job.job_id)]
+        keys = [self._keys.epoch(), self._keys.job(job.job_id), self._keys.all_jobs()]
+        values: list[str | float] = [self._epoch(), job.model_dump_json(), _member(job.created_at, job.job_id)]
         for batch in batches:
-            keys += [self._keys.batch(batch.batch_id), self._keys.due(), *self._indexes(batch)]
-            values += [batch.model_dump_json(), batch.status, _batch_member(batch), _due_score(batch) or 0]
+            keys += [self._keys.batch(batch.batch_id), self._keys.due(), self._keys.enqueued(batch.model)]
+            keys += self._indexes(batch)
+            due = _due_score(batch)
+            values += [batch.model_dump_json(), batch.status, _batch_member(batch), "" if due is None else due]
+            values += [_enqueued(batch), batch.batch_id]
         with redis_errors():
-            return bool(self._create_job(keys=keys, args=values))
+            [answer] = self._create_job(keys=keys, args=values)
+        if answer == "epoch":
+            raise self._lost("it was emptied meanwhile")
+        return bool(answer == "ok")
 
     def get(self, batch_id: str) -> Batch:
         """Return a batch; raises BatchNotFound."""
-        with redis_errors():
-            doc = self._redis.hget(self._keys.batch(batch_id), "doc")
+        [doc] = self._ask(lambda pipe: pipe.hget(self._keys.batch(batch_id), "doc"))
         if doc is None:
             raise BatchNotFound(batch_id)
         return Batch.model_validate_json(doc)
 
     def find_job(self, job_id: str) -> Job | None:
         """Return a job, or None if there is none."""
-        with redis_errors():
-            doc = self._redis.get(self._keys.job(job_id))
+        [doc] = self._ask(lambda pipe: pipe.get(self._keys.job(job_id)))
         return None if doc is None else Job.model_validate_json(doc)
 
     def get_job(self, job_id: str) -> Job:
@@ -141,8 +172,7 @@ class BatchIdManager:
         """
         index = self._index(status, data_type, job_id)
         start = "-" if cursor is None else f"({cursor}"
-        with redis_errors():
-            members: list[str] = self._command("ZRANGE", index, start, "+", "BYLEX", "LIMIT", 0, limit)
+        members = self._range(index, start, "+", "BYLEX", "LIMIT", 0, limit)
         batches = self._read([_id_of(member) for member in members])
         if job_id is not None:
             batches = [
@@ -164,27 +194,18 @@ class BatchIdManager:
 
     def due(self, now: datetime, *, limit: int = 1_000) -> list[str]:
         """Ids of PENDING batches that need not wait any longer, longest due first."""
-        with redis_errors():
-            members: list[str] = self._command(
-                "ZRANGE", self._keys.due(), "-inf", _ms(now), "BYSCORE", "LIMIT", 0, limit
-            )
+        members = self._range(self._keys.due(), "-inf", _ms(now), "BYSCORE", "LIMIT", 0, limit)
         return [_id_of(member) for member in members]
 
     def counts(self) -> dict[BatchStatus, int]:
         """How many batches are in each status."""
-        with redis_errors():
-            pipe = self._redis.pipeline(transaction=False)
-            for status in BatchStatus:
-                pipe.zcard(self._keys.by_status(status))
-            return dict(zip(BatchStatus, pipe.execute(), strict=True))
+        found = self._ask(lambda pipe: [pipe.zcard(self._keys.by_status(status)) for status in BatchStatus])
+        return dict(zip(BatchStatus, found, strict=True))
 
     def jobs(self, *, limit: int = PAGE) -> list[Job]:
         """The newest jobs, newest first."""
-        with redis_errors():
-            members: list[str] = self._command(
-                "ZRANGE", self._keys.all_jobs(), "+", "-", "BYLEX", "REV", "LIMIT", 0, limit
-            )
-            docs = self._redis.mget([self._keys.job(_id_of(member)) for member in members]) if members else []
+        members = self._range(self._keys.all_jobs(), "+", "-", "BYLEX", "REV", "LIMIT", 0, limit)
+        docs = self._ask(lambda pipe: [pipe.get(self._keys.job(_id_of(member))) for member in members])
         return [Job.model_validate_json(doc) for doc in docs if doc is not None]
 
     @contextmanager
@@ -218,17 +239,60 @@ class BatchIdManager:
             with suppress(Unavailable), redis_errors():
                 self._release_lease(keys=[key], args=[token])
 
-    def save(self, batch: Batch, lease: Lease) -> Batch:
-        """Write a batch whose status stays; raises LeaseLost, StatusChanged, BatchNotFound."""
-        return self._write(batch, lease, before=batch.status)
+    def save(self, batch: Batch, lease: Lease, *, enqueued_limit: int | None = None) -> Batch:
+        """Write a batch whose status stays; raises LeaseLost, StatusChanged, BatchNotFound, StateLost.
+
+        With a limit also QueueFull, where the batches that OpenAI has of this model leave no room for the tokens
+        of this one; a batch alone always has room.
+        """
+        return self._write(batch, lease, before=batch.status, enqueued_limit=enqueued_limit)
 
     def move(self, batch: Batch, after: BatchStatus, lease: Lease) -> Batch:
         """Write a batch and move it to another status in one step: compare and set.
 
-        Raises InvalidTransition, LeaseLost, StatusChanged, BatchNotFound; nothing is written then.
+        Raises InvalidTransition, LeaseLost, StatusChanged, BatchNotFound, StateLost; nothing is written then.
         """
         check_transition(batch.status, after)
         return self._write(batch.model_copy(update={"status": after}), lease, before=batch.status)
+
+    def learn_enqueued_limit(self, model: str, limit: int) -> None:
+        """Remember for a day how many tokens of a model this account may have enqueued."""
+        with redis_errors():
+            self._redis.set(self._keys.enqueued_limit(model), limit, ex=_LEARNT_LIMIT_S)
+
+    def learnt_enqueued_limit(self, model: str) -> int | None:
+        """The limit that a refusal stated within the last day, or None."""
+        [limit] = self._ask(lambda pipe: pipe.get(self._keys.enqueued_limit(model)))
+        return None if limit is None else int(limit)
+
+    def for_recovery(self) -> BatchIdManager:
+        """The same Redis as it is now, with or without an epoch, for the one that rebuilds it."""
+        with redis_errors():
+            found = self._redis.get(self._keys.epoch())
+        manager = BatchIdManager(self._redis, prefix=self.prefix, lease_s=self.lease_s)
+        manager._known_epoch = NO_EPOCH if found is None else str(found)
+        return manager
+
+    def begin_epoch(self) -> None:
+        """Shut out every worker that knows an older epoch; the state is whole now."""
+        epoch = secrets.token_hex(8)
+        with redis_errors():
+            self._redis.set(self._keys.epoch(), epoch)
+        self._known_epoch = epoch
+
+    @property
+    def prefix(self) -> str:
+        """First part of every key."""
+        return self._keys.prefix
+
+    @property
+    def has_epoch(self) -> bool:
+        """Whether Redis had an epoch when this manager first asked."""
+        return self._epoch() != NO_EPOCH
+
+    def replace(self, batch: Batch, lease: Lease, *, found: BatchStatus) -> Batch:
+        """Write a batch as S3 knows it over what Redis has, whatever the lifecycle says; for recovery alone."""
+        return self._write(batch, lease, before=found)
 
     def delete(self, batch_id: str) -> None:
         """Forget a batch, and with its last batch the job; objects in S3 stay. Raises BatchNotFound, BatchBusy."""
@@ -238,12 +302,13 @@ class BatchIdManager:
             indexes = [self._keys.due(), self._keys.all_batches(), self._keys.by_data_type(batch.data_type)]
             indexes += [self._keys.by_status(status) for status in BatchStatus]
             indexes += [self._keys.by_data_type_and_status(batch.data_type, status) for status in BatchStatus]
-            job_keys = [self._keys.job(job.job_id), self._keys.all_jobs(), self._keys.by_job(job.job_id)]
-            keys = [self._keys.batch(batch_id), self._keys.lease(batch_id), *job_keys, *indexes]
-            if not self._delete_batch(keys=keys, args=[lease.token, _member(job.created_at, job.job_id)]):
+            job_keys = [self._keys.job(job.job_id), self._keys.all_jobs(), self._keys.enqueued(batch.model)]
+            own = [self._keys.batch(batch_id), self._keys.lease(batch_id), *job_keys, self._keys.by_job(job.job_id)]
+            values = [lease.token, _member(job.created_at, job.job_id), batch_id]
+            if not self._delete_batch(keys=[*own, *indexes], args=values):
                 raise LeaseLost(batch_id)
 
-    def _write(self, batch: Batch, lease: Lease, *, before: BatchStatus) -> Batch:
+    def _write(self, batch: Batch, lease: Lease, *, before: BatchStatus, enqueued_limit: int | None = None) -> Batch:
         batch = batch.model_copy(update={"updated_at": datetime.now(UTC)})
         due = _due_score(batch)
         keys = [
@@ -254,33 +319,77 @@ class BatchIdManager:
             self._keys.by_status(batch.status),
             self._keys.by_data_type_and_status(batch.data_type, before),
             self._keys.by_data_type_and_status(batch.data_type, batch.status),
+            self._keys.epoch(),
+            self._keys.enqueued(batch.model),
         ]
         values = [lease.token, before, batch.status, batch.model_dump_json(), "" if due is None else due]
+        values += [self._epoch(), batch.batch_id, _enqueued(batch), enqueued_limit or ""]
         with redis_errors():
             answer: list[Any] = self._write_batch(keys=keys, args=values)
         match answer:
             case ["ok"]:
                 return batch
+            case ["epoch"]:
+                raise self._lost("it was emptied while this worker had the batch")
             case ["lease"]:
                 raise LeaseLost(batch.batch_id)
+            case ["full", others]:
+                tokens = int(_enqueued(batch))
+                raise QueueFull(batch.model, enqueued=int(others), limit=enqueued_limit or 0, tokens=tokens)
             case ["missing"]:
                 raise BatchNotFound(batch.batch_id)
             case _:
                 raise StatusChanged(batch_id=batch.batch_id, expected=before, found=str(answer[1]))
 
-    def _command(self, *parts: str | int) -> Any:
-        return self._redis.execute_command(*parts)  # type: ignore[no-untyped-call]  # the client leaves it untyped
+    def _ask(self, questions: Callable[[Pipeline], object]) -> list[Any]:
+        """The answers to what is put into a pipeline, all of one epoch."""
+        epoch = self._epoch()
+        with redis_errors():
+            pipe = self._redis.pipeline(transaction=False)
+            pipe.get(self._keys.epoch())
+            questions(pipe)
+            found, *answers = pipe.execute()
+        if (found or NO_EPOCH) != epoch:
+            raise self._lost("it was emptied while this worker ran")
+        return answers
+
+    def _range(self, *parts: str | int) -> list[str]:
+        [members] = self._ask(lambda pipe: pipe.execute_command("ZRANGE", *parts))  # type: ignore[no-untyped-call]  # the client leaves it untyped
+        return list(members)
+
+    def _epoch(self) -> str:
+        if self._known_epoch is None:
+            found = self._read_epoch()
+            if found is None and self._holds_jobs is None:
+                return NO_EPOCH
+            self._known_epoch = found or self._first_epoch()
+        return self._known_epoch
+
+    def _read_epoch(self) -> str | None:
+        with redis_errors():
+            found = self._redis.get(self._keys.epoch())
+        return None if found is None else str(found)
+
+    def _first_epoch(self) -> str:
+        """Begin the life of a new Redis; of two workers that do, the first wins."""
+        if self._holds_jobs is not None and self._holds_jobs():
+            found = self._read_epoch()  # another worker may have begun it, and its first job, meanwhile
+            if found is None:
+                raise self._lost("it is empty, and S3 holds jobs")
+            return found
+        with redis_errors():
+            self._redis.set(self._keys.epoch(), secrets.token_hex(8), nx=True)
+        return self._read_epoch() or NO_EPOCH
+
+    def _lost(self, problem: str) -> StateLost:
+        return StateLost(redis=self.address, problem=problem)
 
     def _renewed(self, key: str, token: str, life_ms: int) -> bool:
         with redis_errors():
             return bool(self._renew_lease(keys=[key], args=[token, life_ms]))
 
     def _read(self, batch_ids: list[str]) -> list[Batch]:
-        with redis_errors():
-            pipe = self._redis.pipeline(transaction=False)
-            for batch_id in batch_ids:
-                pipe.hget(self._keys.batch(batch_id), "doc")
-            docs = pipe.execute()
+        docs = self._ask(lambda pipe: [pipe.hget(self._keys.batch(batch_id), "doc") for batch_id in batch_ids])
         return [Batch.model_validate_json(doc) for doc in docs if doc is not None]
 
     def _index(self, status: BatchStatus | None, data_type: str | None, job_id: str | None) -> str:
@@ -318,6 +427,15 @@ def _batch_member(batch: Batch) -> str:
 
 def _id_of(member: str) -> str:
     return member.split(":", 1)[1]
+
+
+def _enqueued(batch: Batch) -> str:
+    """Tokens that a batch takes of its model's queue: those counted, else as many as its file has bytes, at most."""
+    current = batch.current
+    sent = batch.status is BatchStatus.PENDING and (current.admitted or current.sent_at is not None)
+    if not sent and batch.status is not BatchStatus.PROCESSING:
+        return ""
+    return str(current.requests_bytes if current.requests_tokens is None else current.requests_tokens)
 
 
 def _due_score(batch: Batch) -> int | None:

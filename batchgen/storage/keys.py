@@ -51,6 +51,18 @@ class Keys:
         """Index of a job's batches."""
         return self._key("batches", "job", job_id)
 
+    def epoch(self) -> str:
+        """String: which life of this installation's Redis this is; gone with everything else when Redis is lost."""
+        return self._key("epoch")
+
+    def enqueued(self, model: str) -> str:
+        """Hash: tokens by batch id, for the batches of a model that OpenAI has or may have."""
+        return self._key("enqueued", model)
+
+    def enqueued_limit(self, model: str) -> str:
+        """String with a time to live: the enqueued-token limit of a model that a refusal stated."""
+        return self._key("enqueued-limit", model)
+
     def due(self) -> str:
         """Sorted set of the PENDING batches; the score is the time (ms) before which they wait."""
         return self._key("batches", "due")

@@ -31,6 +31,16 @@ def manifest_key(batch_id: str) -> str:
     return f"state/{safe(batch_id)}/manifest.json"
 
 
+def job_key(installation: str, job_id: str) -> str:
+    """Key of a job, written once everything of it is stored; `installation` is the Redis prefix."""
+    return f"{jobs_prefix(installation)}{safe(job_id)}.json"
+
+
+def jobs_prefix(installation: str) -> str:
+    """What the keys of an installation's jobs begin with."""
+    return f"state/jobs/{safe(installation)}/"
+
+
 def requests_key(batch_id: str, iteration: int) -> str:
     """Key of the batch file of an iteration."""
     return f"state/{safe(batch_id)}/{iteration}/requests.jsonl"

@@ -1,29 +1,39 @@
-"""The atomic steps on Redis, each a Lua script. KEYS and ARGV are named in the first lines of each."""
+"""The atomic steps on Redis, each a Lua script. KEYS and ARGV are named in the first lines of each.
+
+Each that writes is given the epoch its worker knows, and writes nothing where Redis has another or none: that worker is
+from before a loss of Redis.
+"""
 
 from __future__ import annotations
 
 CREATE_JOB = """
--- KEYS: job, jobs index, then for each batch: batch, due, its five indexes.
--- ARGV: job JSON, job member, then for each batch: doc, status, member, due score.
--- Returns 1 if made, 0 if a job of this id exists (nothing is written then).
-if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
-redis.call('SET', KEYS[1], ARGV[1])
-redis.call('ZADD', KEYS[2], 0, ARGV[2])
-local key = 3
-for at = 3, #ARGV, 4 do
-  local batch, due = KEYS[key], KEYS[key + 1]
-  redis.call('HSET', batch, 'doc', ARGV[at], 'status', ARGV[at + 1], 'member', ARGV[at + 2])
-  redis.call('ZADD', due, ARGV[at + 3], ARGV[at + 2])
-  for index = key + 2, key + 6 do redis.call('ZADD', KEYS[index], 0, ARGV[at + 2]) end
-  key = key + 7
+-- KEYS: epoch, job, jobs index, then for each batch: batch, due, enqueued, its five indexes.
+-- ARGV: epoch, job JSON, job member, then for each batch: doc, status, member, due score or '', enqueued tokens or '',
+--       batch id.
+-- Returns {'ok'}, {'taken'} if a job of this id exists, {'epoch'}.
+if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return {'epoch'} end
+if redis.call('EXISTS', KEYS[2]) == 1 then return {'taken'} end
+redis.call('SET', KEYS[2], ARGV[2])
+redis.call('ZADD', KEYS[3], 0, ARGV[3])
+local key = 4
+for at = 4, #ARGV, 6 do
+  local member = ARGV[at + 2]
+  redis.call('HSET', KEYS[key], 'doc', ARGV[at], 'status', ARGV[at + 1], 'member', member)
+  if ARGV[at + 3] ~= '' then redis.call('ZADD', KEYS[key + 1], ARGV[at + 3], member) end
+  if ARGV[at + 4] ~= '' then redis.call('HSET', KEYS[key + 2], ARGV[at + 5], ARGV[at + 4]) end
+  for index = key + 3, key + 7 do redis.call('ZADD', KEYS[index], 0, member) end
+  key = key + 8
 end
-return 1
+return {'ok'}
 """
 
 WRITE_BATCH = """
--- KEYS: batch, lease, due, status index before, status index after, type+status index before, type+status index after
--- ARGV: lease token, status expected, status after, doc, due score (or '')
--- Returns {'ok'}, {'lease'}, {'missing'} or {'status', found}.
+-- KEYS: batch, lease, due, status index before, status index after, type+status index before, type+status index after,
+--       epoch, enqueued
+-- ARGV: lease token, status expected, status after, doc, due score or '', epoch, batch id, enqueued tokens or '',
+--       enqueued limit or ''
+-- Returns {'ok'}, {'epoch'}, {'lease'}, {'missing'}, {'status', found} or {'full', tokens enqueued by others}.
+if (redis.call('GET', KEYS[8]) or '') ~= ARGV[6] then return {'epoch'} end
 if redis.call('GET', KEYS[2]) ~= ARGV[1] then return {'lease'} end
 local found = redis.call('HGET', KEYS[1], 'status')
 if not found then return {'missing'} end
@@ -31,6 +41,14 @@ if found == ARGV[3] and redis.call('HGET', KEYS[1], 'doc') == ARGV[4] then
   return {'ok'}  -- our own write, asked again after its answer was lost
 end
 if found ~= ARGV[2] then return {'status', found} end
+if ARGV[8] ~= '' and ARGV[9] ~= '' then
+  local entries, others = redis.call('HGETALL', KEYS[9]), 0
+  for at = 1, #entries, 2 do
+    if entries[at] ~= ARGV[7] then others = others + tonumber(entries[at + 1]) end
+  end
+  if others > 0 and others + tonumber(ARGV[8]) > tonumber(ARGV[9]) then return {'full', others} end
+end
+if ARGV[8] == '' then redis.call('HDEL', KEYS[9], ARGV[7]) else redis.call('HSET', KEYS[9], ARGV[7], ARGV[8]) end
 local member = redis.call('HGET', KEYS[1], 'member')
 redis.call('HSET', KEYS[1], 'doc', ARGV[4], 'status', ARGV[3])
 if ARGV[2] ~= ARGV[3] then
@@ -56,15 +74,16 @@ return 0
 """
 
 DELETE_BATCH = """
--- KEYS: batch, lease, job, jobs index, the job's own index, then every other index that may hold the batch.
--- ARGV: lease token, job member.  Returns 1, or 0 without the lease.  A job goes with its last batch.
+-- KEYS: batch, lease, job, jobs index, enqueued, the job's own index, then every other index that may hold the batch.
+-- ARGV: lease token, job member, batch id.  Returns 1, or 0 without the lease.  A job goes with its last batch.
 if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
 local member = redis.call('HGET', KEYS[1], 'member')
 if member then
-  for index = 5, #KEYS do redis.call('ZREM', KEYS[index], member) end
+  for index = 6, #KEYS do redis.call('ZREM', KEYS[index], member) end
 end
+redis.call('HDEL', KEYS[5], ARGV[3])
 redis.call('DEL', KEYS[1], KEYS[2])
-if redis.call('ZCARD', KEYS[5]) == 0 then
+if redis.call('ZCARD', KEYS[6]) == 0 then
   redis.call('DEL', KEYS[3])
   redis.call('ZREM', KEYS[4], ARGV[2])
 end

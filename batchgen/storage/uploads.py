@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -192,6 +193,16 @@ class BatchUploadManager:
                 if error.response.get("Error", {}).get("Code") == "NoSuchKey":
                     raise FileNotFoundError(key) from error
                 raise
+
+    def keys(self, prefix: str, *, limit: int | None = None) -> Iterator[str]:
+        """The keys that begin so, in their order, read page by page; at most `limit`."""
+        pages = self._client.get_paginator("list_objects_v2").paginate(
+            Bucket=self._bucket, Prefix=prefix, PaginationConfig={} if limit is None else {"MaxItems": limit}
+        )
+        with self._errors():
+            for page in pages:
+                for found in page.get("Contents", ()):
+                    yield found["Key"]
 
     def _copy(self, key: str, to: str, extra: dict[str, Any]) -> None:
         try:

@@ -143,5 +143,6 @@ def test_the_processed_results_count_each_record_once() -> None:
         unresolved=4,
         most_tries=1,
         reasons={},
+        proof=None,
     )
     assert data.records == 10

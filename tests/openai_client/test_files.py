@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -109,10 +110,29 @@ def test_a_file_can_be_deleted_twice(api: BatchApi, output: str, target: Path) -
         api.download(output, target)
 
 
-def test_a_lost_answer_to_an_upload_is_asked_for_again(
+def test_a_file_whose_upload_had_no_answer_is_found_by_its_name(
     api: BatchApi, control: SimulatorControl, tmp_path: Path, target: Path
 ) -> None:
-    path = requests_file(tmp_path, 500)
+    path, began = requests_file(tmp_path, 500), datetime.now(UTC)
     control.fault("files.create", "drop_answer")
-    api.download(api.upload(path, "x.jsonl"), target)
-    assert target.read_bytes() == path.read_bytes()
+    with pytest.raises(Unavailable):
+        api.upload(path, "x.jsonl")
+    assert control.requests()["files.create"]["total"] == 1
+    found = api.find_file("x.jsonl", size=path.stat().st_size, since=began)
+    assert found is not None
+    assert api.download(found, target).read_bytes() == path.read_bytes()
+
+
+def test_of_files_that_arrived_twice_one_is_kept(api: BatchApi, tmp_path: Path) -> None:
+    path, began = requests_file(tmp_path, 5), datetime.now(UTC)
+    ids = {api.upload(path, "x.jsonl"), api.upload(path, "x.jsonl"), api.upload(path, "y.jsonl")}
+    kept = api.find_file("x.jsonl", size=path.stat().st_size, since=began)
+    listed = {file.id for file in api._client.files.list()}
+    assert kept in ids
+    assert len(ids & listed) == 2
+
+
+def test_a_file_of_another_size_is_another_file(api: BatchApi, tmp_path: Path) -> None:
+    path, began = requests_file(tmp_path, 5), datetime.now(UTC)
+    api.upload(path, "x.jsonl")
+    assert api.find_file("x.jsonl", size=path.stat().st_size + 1, since=began) is None

@@ -61,7 +61,7 @@ def test_listing_reads_an_index_and_never_scans_keys(client: Redis) -> None:
     assert ids.counts()[BatchStatus.PENDING] == 4_999
     after = calls(client)
     used = {name: after[name] - before.get(name, 0) for name in after if after[name] > before.get(name, 0)}
-    assert used.keys() <= {"zrange", "hget", "zcard", "info"}
+    assert used.keys() <= {"zrange", "hget", "zcard", "info", "get"}  # the epoch, once a round trip
     assert used["zrange"] == 51
     assert used["hget"] == 5_000
 

@@ -85,9 +85,10 @@ class MissingSetting(InputError):
 
     code = "missing_setting"
     template = "{what} is not configured: {variable} is not set."
-    remedy_template = "Set {variable} in the environment or in .env, or use the batchgen command, which embeds it."
+    remedy_template = "Set {variable} in the environment or in .env{otherwise}."
     what: str
     variable: str
+    otherwise: str = ", or use the batchgen command, which embeds it"
 
 
 @dataclass(eq=False)
@@ -276,6 +277,16 @@ class RequestRefused(BatchgenError):
     remedy_template = "Correct what it names; the batch is kept."
     operation: str
     status: int
+    problem: str
+
+
+@dataclass(eq=False)
+class WebhookRefused(BatchgenError):
+    """A webhook request that OpenAI did not send, or that is too old to be believed."""
+
+    code = "webhook_refused"
+    template = "The webhook request is not OpenAI's: {problem}."
+    remedy_template = "Check that OPENAI_WEBHOOK_SECRET is the secret of this webhook, and this machine's clock."
     problem: str
 
 

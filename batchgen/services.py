@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
     from batchgen.openai_client.batch_api import BatchApi
+    from batchgen.openai_client.webhooks import WebhookReader
 
 
 class Services:
@@ -95,6 +96,13 @@ class Services:
         from batchgen.openai_client.batch_api import BatchApi  # noqa: PLC0415 - the SDK takes a second to import
 
         return BatchApi(self.openai)
+
+    @cached_property
+    def webhooks(self) -> WebhookReader:
+        """The reader of OpenAI's webhook events."""
+        from batchgen.openai_client.webhooks import WebhookReader  # noqa: PLC0415 - as above
+
+        return WebhookReader(self.openai, self.settings.webhook_secret())
 
     @cached_property
     def workspace(self) -> Workspace:

@@ -6,6 +6,7 @@ folder upward. BATCHGEN_ENV_FILE names another file; set to nothing, none is rea
 
 from __future__ import annotations
 
+import base64
 import os
 import sys
 from collections.abc import Mapping
@@ -19,6 +20,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from batchgen.errors import InvalidSetting, MissingSetting
 
 DEFAULT_PUBLIC_URL = "https://d3fej89xf1vai5.cloudfront.net/"
+_SIGNING_PREFIX = "whsec_"
 
 
 def default_state_dir() -> Path:
@@ -36,6 +38,8 @@ class Settings(BaseSettings):
     """Key for OpenAI or a server that speaks its API."""
     openai_base_url: str | None = Field(None, alias="OPENAI_BASE_URL")
     """Address of a server that speaks OpenAI's API, ending in /v1; unset: OpenAI itself."""
+    openai_webhook_secret: SecretStr | None = Field(None, alias="OPENAI_WEBHOOK_SECRET")
+    """The secret that OpenAI signs the events of our webhook with."""
     redis_url: SecretStr | None = Field(None, alias="REDIS_URL")
     """Address of Redis 7 or Valkey, for example redis://127.0.0.1:6379/0."""
     aws_access_key_id: str | None = Field(None, alias="AWS_ACCESS_KEY_ID")
@@ -75,7 +79,13 @@ class Settings(BaseSettings):
     """How events are shown on stderr."""
 
     @field_validator(
-        "openai_api_key", "redis_url", "aws_secret_access_key", "aws_session_token", "aws_access_key_id", mode="before"
+        "openai_api_key",
+        "openai_webhook_secret",
+        "redis_url",
+        "aws_secret_access_key",
+        "aws_session_token",
+        "aws_access_key_id",
+        mode="before",
     )
     @classmethod
     def _clean(cls, value: object) -> object:
@@ -87,6 +97,14 @@ class Settings(BaseSettings):
         if not (secret.isascii() and secret.isprintable()):
             raise ValueError("it holds characters that no key has")
         return secret
+
+    @field_validator("openai_webhook_secret")
+    @classmethod
+    def _signs(cls, value: SecretStr | None) -> SecretStr | None:
+        """Refuse a secret that comes down to an empty key, with which anybody could sign."""
+        if value is not None and not _signing_key(value.get_secret_value()):
+            raise ValueError("it is not what OpenAI shows, whsec_ and base64")
+        return value
 
     @field_validator("openai_base_url", "aws_endpoint_url_s3")
     @classmethod
@@ -109,12 +127,29 @@ class Settings(BaseSettings):
             field = str(first["loc"][0]) if first["loc"] else "?"
             raise InvalidSetting(variable=field, problem=first["msg"]) from None
 
+    def webhook_secret(self) -> str:
+        """The secret of our webhook at OpenAI, or MissingSetting: nothing can be embedded for it."""
+        if self.openai_webhook_secret is None:
+            where = ", to the secret that OpenAI showed when the webhook was made"
+            raise MissingSetting(what="The webhook", variable="OPENAI_WEBHOOK_SECRET", otherwise=where)
+        return self.openai_webhook_secret.get_secret_value()
+
     def require(self, *, what: str, field: str) -> str:
         """Return a setting that must be there, or raise MissingSetting with its variable's name."""
         value = getattr(self, field)
         if value is None:
             raise MissingSetting(what=what, variable=str(type(self).model_fields[field].alias))
         return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+
+
+def _signing_key(secret: str) -> bytes:
+    """The bytes that a Standard Webhooks secret stands for; none if it is malformed."""
+    if not secret.startswith(_SIGNING_PREFIX):
+        return secret.encode()
+    try:
+        return base64.b64decode(secret.removeprefix(_SIGNING_PREFIX), validate=True)
+    except ValueError:
+        return b""
 
 
 def find_env_file() -> Path | None:

@@ -53,6 +53,7 @@ def _ask(part: Part, services: Services) -> str:
     match part:
         case Part.REDIS:
             services.ids.ping()
+            services.ids.check_epoch()
             return services.ids.address
         case Part.S3:
             services.uploads.check()

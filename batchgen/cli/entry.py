@@ -16,6 +16,7 @@ from batchgen.cli.generate import generate
 from batchgen.cli.output import print_error
 from batchgen.cli.recover import recover
 from batchgen.cli.review import review
+from batchgen.cli.serve import serve
 from batchgen.cli.simulator import simulator
 from batchgen.cli.stack import down, up
 from batchgen.cli.status import status
@@ -30,7 +31,7 @@ def batchgen() -> None:
     """Generate with OpenAI models at batch price: tests, product texts, answers; checked, reviewed, stored."""
 
 
-for command in (up, down, demo, generate, advance, status, review, recover, estimate, doctor, simulator, blocks):
+for command in (up, down, demo, generate, advance, status, review, recover, estimate, serve, doctor, simulator, blocks):
     batchgen.add_command(command)
 
 

@@ -130,16 +130,21 @@ class BatchApi:
                 if not left:
                     return
         for batch_id in sorted(left):
-            try:
-                with openai_errors("batches.retrieve"):
-                    found = self._client.batches.retrieve(batch_id)
-            except RequestRefused as refused:
-                if refused.status != _NOT_FOUND:
-                    raise
-                # One that OpenAI does not know must not stop the others.
-                log.warning("batch_not_found_at_openai", openai_batch_id=batch_id, problem=refused.problem)
-                continue
-            yield _remote(found)
+            found = self.retrieve(batch_id)
+            if found is None:  # one that OpenAI does not know must not stop the others
+                log.warning("batch_not_found_at_openai", openai_batch_id=batch_id)
+            else:
+                yield found
+
+    def retrieve(self, batch_id: str) -> RemoteBatch | None:
+        """The present state of one batch; None if OpenAI does not know it."""
+        try:
+            with openai_errors("batches.retrieve"):
+                return _remote(self._client.batches.retrieve(batch_id))
+        except RequestRefused as refused:
+            if refused.status != _NOT_FOUND:
+                raise
+            return None
 
     def cancel(self, batch_id: str) -> None:
         """Ask OpenAI to stop a batch; what is done by then is kept and billed."""

@@ -87,9 +87,10 @@ class BatchStatusChecker:
             for remote in self._api.follow(sent_at):
                 moved.append(self._follow(live.pop(remote.id).batch_id, remote))  # noqa: PERF401 - kept when it breaks off
         except Unavailable as away:
+            log.warning("sweep_broken_off", left=len(live), problem=str(away))
             for batch in live.values():
                 self._put_off_by_outage(batch.batch_id, away)
-            if not moved:
+            if not any(moved):
                 raise
         else:
             for batch in live.values():
@@ -105,7 +106,7 @@ class BatchStatusChecker:
                     return None
                 with bound_contextvars(job_id=batch.job_id, batch_id=batch_id, iteration=batch.iteration):
                     return self._update(batch, remote, lease)
-        except BatchBusy:
+        except (BatchBusy, LeaseLost, StatusChanged):
             return None  # another worker is looking at it
 
     def _update(self, batch: Batch, remote: RemoteBatch, lease: Lease) -> Batch | None:
@@ -149,7 +150,7 @@ class BatchStatusChecker:
 
     def _missing(self, batch_id: str) -> None:
         """Have it seen that OpenAI does not know a batch; to send it again could pay twice."""
-        with suppress(BatchBusy), self._ids.lease(batch_id) as lease:
+        with suppress(BatchBusy, LeaseLost, StatusChanged), self._ids.lease(batch_id) as lease:
             batch = self._ids.get(batch_id)
             if batch.status is BatchStatus.PROCESSING:
                 problem = f"OpenAI does not know {batch.current.openai_batch_id}: is the key of the same project?"
@@ -171,7 +172,7 @@ class BatchStatusChecker:
                     return None
                 with bound_contextvars(job_id=batch.job_id, batch_id=batch_id, iteration=batch.iteration):
                     return self._after_failure(batch, lease)
-        except BatchBusy:
+        except (BatchBusy, LeaseLost, StatusChanged):
             return None
 
     def _after_failure(self, batch: Batch, lease: Lease) -> Batch:

@@ -215,6 +215,7 @@ class BatchProcessor:
     def _create(self, batch: Batch, lease: Lease) -> Batch:
         sent = batch.with_current(send=batch.current.send + 1, sent_at=datetime.now(UTC), in_doubt_since=None)
         # The intent is on record before the call: whoever finds it after a crash looks for the batch before sending.
+        lease.check()
         self._objects.put_manifest(self._ids.get_job(batch.job_id), sent)
         batch = self._ids.save(sent, lease)
         file_id = batch.current.input_file_id

@@ -5,11 +5,14 @@ from __future__ import annotations
 from batchgen.lifecycle import BatchStatus
 from batchgen.models import Batch
 
+BATCH_ID = "batchgen_batch_id"
+"""The field of an OpenAI batch's metadata that names ours."""
+
 
 def metadata(batch: Batch) -> dict[str, str]:
     """The metadata of the OpenAI batch that this sending makes, and no other."""
     return {
-        "batchgen_batch_id": batch.batch_id,
+        BATCH_ID: batch.batch_id,
         "batchgen_iteration": str(batch.iteration),
         "batchgen_send": str(batch.current.send),
         "batchgen_fingerprint": batch.current.requests_sha256,

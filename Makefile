@@ -5,7 +5,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 JOBS ?= 2
 
-.PHONY: help install lint test test-faults test-ui demo bench up down lock
+.PHONY: help install lint test test-faults soak test-ui demo bench up down lock
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -27,10 +27,13 @@ lint: $(STAMP) ## Check style, formatting, types and who imports whom
 	$(BIN)/lint-imports
 
 test: $(STAMP) ## Run the tests; they start their own Redis, S3, simulator and Prefect
-	$(BIN)/pytest --ignore=tests/ui --ignore=tests/deployed_runs -n $(JOBS) --dist loadfile --cov --cov-report=term:skip-covered
+	$(BIN)/pytest --ignore=tests/ui --ignore=tests/deployed_runs --ignore=tests/faults -n $(JOBS) --dist loadfile --cov --cov-report=term:skip-covered
 
-test-faults: $(STAMP) ## Run jobs on a deployed installation: crashes, triggers, schedules, secrets, decisions at once
-	$(BIN)/pytest tests/deployed_runs
+test-faults: $(STAMP) ## Run jobs under faults: kill -9 at every effect, faults of OpenAI, crashes of a deployed installation
+	$(BIN)/pytest tests/faults tests/deployed_runs -n $(JOBS) --dist loadfile
+
+soak: $(STAMP) ## Search for faults at random, for long: FAULT_RUNS (1000) runs from FAULT_SEED on
+	FAULT_RUNS=$${FAULT_RUNS:-1000} $(BIN)/pytest tests/faults -n $(JOBS) --timeout=0
 
 test-ui: $(STAMP) ## Drive the Prefect UI in a browser (needs Debian's chromium)
 	$(BIN)/pytest tests/ui --timeout=240

@@ -1,0 +1,1 @@
+"""Crashes, faults and crowds: each request is paid at most once and nothing is lost, whatever happens."""

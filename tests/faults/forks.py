@@ -16,10 +16,14 @@ from typing import Any
 
 import pytest
 from botocore.loaders import JSONFileLoader
+from genai_prices import Usage, calc_price
+
+from batchgen.openai_client.catalog import ModelCatalog
 
 _CHILD_WITHIN_S = 60
 _LOADED_ON_FIRST_USE = (
     "batchgen.openai_client.batch_api",
+    "genai_prices.data",
     "openai.resources.batches",
     "openai.resources.files",
     "openai.resources.models",
@@ -59,6 +63,8 @@ def _prepare() -> None:
     """Load here, once, what each child would load by itself."""
     for name in _LOADED_ON_FIRST_USE:
         import_module(name)
+    ModelCatalog.load()
+    calc_price(Usage(input_tokens=1), "gpt-4o-mini", provider_id="openai")
     parsed: dict[str, Any] = {}
     load = JSONFileLoader.load_file
 

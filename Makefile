@@ -30,7 +30,8 @@ test: $(STAMP) ## Run the tests; they start their own Redis, S3, simulator and P
 	$(BIN)/pytest --ignore=tests/ui --ignore=tests/deployed_runs --ignore=tests/faults -n $(JOBS) --dist loadfile --cov --cov-report=term:skip-covered
 
 test-faults: $(STAMP) ## Run jobs under faults: kill -9 at every effect, faults of OpenAI, crashes of a deployed installation
-	$(BIN)/pytest tests/faults tests/deployed_runs -n $(JOBS) --dist loadfile
+	$(BIN)/pytest tests/faults/test_crash_points.py
+	$(BIN)/pytest tests/deployed_runs tests/faults --ignore=tests/faults/test_crash_points.py -n $(JOBS) --dist loadfile
 
 soak: $(STAMP) ## Search for faults at random, for long: FAULT_RUNS (1000) runs from FAULT_SEED on
 	FAULT_RUNS=$${FAULT_RUNS:-1000} $(BIN)/pytest tests/faults -n $(JOBS) --timeout=0

@@ -1,4 +1,4 @@
-"""`python -m flows generate|submit|review|register`: what the command line has done here, where Prefect is at home.
+"""`python -m flows generate|submit|review|register|pool`: what the command line has done where Prefect is at home.
 
 The parameters are one JSON object on stdin. The connections are those of the environment, as the command settled them.
 """
@@ -18,6 +18,7 @@ from batchgen.errors import BatchgenError, InputError, Unreachable, UsageError
 from batchgen.settings import Settings
 from flows.blocks import register
 from flows.job import job_flow
+from flows.pool import ensure_pool
 from flows.review import review
 from flows.run import connections_of
 from flows.submit import submit
@@ -44,6 +45,7 @@ FLOWS: dict[str, Callable[..., Any]] = {
     "submit": submit,
     "review": review,
     "register": register_blocks,
+    "pool": ensure_pool,
 }
 
 

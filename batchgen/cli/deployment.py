@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shlex
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -19,8 +20,6 @@ from batchgen.settings import find_env_file
 
 _OURS = ("OPENAI_", "REDIS_", "AWS_", "BATCHGEN_", "PREFECT_")
 _SHOWN_LINES = 15
-_RUNS_AT_ONCE = "16"
-"""Each is a process of some 130 MB; those that pile up while no worker runs would all start at once."""
 
 
 @dataclass(eq=False)
@@ -34,18 +33,17 @@ class DeploymentFailed(BatchgenError):
     exit_code: int
 
 
-def start_worker(stack: EmbeddedStack) -> PartInfo:
+def start_worker(stack: EmbeddedStack, *, embedded: bool) -> PartInfo:
     """Register the blocks, deploy every flow, and start a worker; what is there already is brought up to date.
 
-    Blocks that point elsewhere than at this machine are kept. Raises UsageError outside of a clone.
+    `embedded`: the Prefect server is this machine's own, so that no other machine has workers of it. Blocks that point
+    elsewhere than at this machine are kept. Raises UsageError outside of a clone.
     """
     clone = find_clone()
     say("Registering the blocks.")
     prefect_runs.register_blocks(keep=True)
     say("Deploying the flows.")
-    if not _succeeds(clone, "work-pool", "inspect", POOL):
-        _prefect(clone, "work-pool", "create", POOL, "--type", "process")
-        _prefect(clone, "work-pool", "set-concurrency-limit", POOL, _RUNS_AT_ONCE)
+    prefect_runs.ensure_pool(POOL, python=shlex.quote(sys.executable) if embedded else None)
     _prefect(clone, "--no-prompt", "deploy", "--all")
     return stack.up_worker(_environment(), say)
 
@@ -64,10 +62,6 @@ def _environment() -> dict[str, str]:
     environment = {name: value for name, value in os.environ.items() if name.startswith(_OURS)}
     file = find_env_file()
     return environment | ({"BATCHGEN_ENV_FILE": str(file.resolve())} if file is not None else {})
-
-
-def _succeeds(clone: Path, *arguments: str) -> bool:
-    return _run(clone, *arguments).returncode == 0
 
 
 def _prefect(clone: Path, *arguments: str) -> None:

@@ -67,16 +67,25 @@ class FlowRun:
 
 def register_blocks(*, keep: bool) -> dict[str, str]:
     """Fill Prefect's blocks from this environment; returns what became of each. Raises UsageError or FlowRunFailed."""
-    command = [sys.executable, "-m", "flows", "register"]
-    done = subprocess.run(command, input=orjson.dumps({"keep": keep}), capture_output=True, check=False)
+    blocks: dict[str, str] = orjson.loads(_run("register", {"keep": keep}))
+    return blocks
+
+
+def ensure_pool(name: str, *, python: str | None) -> None:
+    """Have the work pool; `python` where all its workers are on this machine. Raises UsageError or FlowRunFailed."""
+    _run("pool", {"name": name, "python": python})
+
+
+def _run(name: str, parameters: dict[str, Any]) -> bytes:
+    command = [sys.executable, "-m", "flows", name]
+    done = subprocess.run(command, input=orjson.dumps(parameters), capture_output=True, check=False)
     if done.returncode:
         said = done.stderr.decode(errors="replace").strip().splitlines()[-_SHOWN_LINES:]
         if done.returncode == _REFUSED:
             raise UsageError(said[-1].removeprefix("batchgen: "))
         say("\n".join(said))
-        raise FlowRunFailed("register", done.returncode, "above")
-    blocks: dict[str, str] = orjson.loads(done.stdout)
-    return blocks
+        raise FlowRunFailed(name, done.returncode, "above")
+    return done.stdout
 
 
 def generate(services: Services, wanted: JobRequest, *, wait: bool) -> str:

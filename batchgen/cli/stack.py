@@ -10,7 +10,7 @@ import click
 from batchgen.cli import deployment
 from batchgen.cli.connections import is_configured, load_settings, use
 from batchgen.cli.output import json_option, print_json, say
-from batchgen.local.info import SERVERS
+from batchgen.local.info import SERVERS, Part
 from batchgen.local.stack import EmbeddedStack
 
 
@@ -27,7 +27,7 @@ def up(*, with_worker: bool, as_env: bool, as_json: bool) -> int:
     urls = {part.value: found.url for part, found in info.parts.items()}
     if with_worker:
         use(info)
-        urls["worker"] = deployment.start_worker(stack).url
+        urls["worker"] = deployment.start_worker(stack, embedded=Part.PREFECT in wanted).url
     if as_env:
         for name, value in info.environment().items():
             click.echo(f"export {name}={shlex.quote(value)}")

@@ -434,3 +434,7 @@ class UnsafeObjectName(BatchgenError):
     template = "The object name {name!r} is not allowed."
     remedy_template = "Use relative names of letters, digits and ._-/ without empty, '.' or '..' parts."
     name: str
+
+
+OF_ALL_BATCHES = (Unavailable, AccessDenied, BucketMissing, StateLost, LeaseLost, StatusChanged, BatchBusy)
+"""What one batch cannot help: told to whoever drives the stages, and no batch is blamed for it."""

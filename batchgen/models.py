@@ -115,6 +115,8 @@ class Iteration(Frozen):
     openai_status: str | None = None
     completed_requests: int = 0
     """Progress as OpenAI tells it; for display only, it can be wrong."""
+    missing: bool = False
+    """Whether OpenAI does not show it any more; it takes no room in the queue then."""
     cancel_asked_at: datetime | None = None
     """When OpenAI was asked to cancel it, its deadline being over."""
     output_file_id: str | None = None

@@ -20,7 +20,8 @@ def check_batches(job_id: str | None = None, *, until_moved: bool = False) -> di
         while batch_ids := services.checker.due(job_id):
             moved = services.checker.check(batch_ids)
             show_progress(services, batch_ids)
-            if moved or not until_moved:
+            others = services.processor.due(job_id) or services.handler.due(job_id)
+            if moved or others or not until_moved:
                 return {batch.batch_id: batch.status.value for batch in moved}
             threading.Event().wait(services.settings.poll_interval_s)
     return {}

@@ -74,7 +74,7 @@ def job_flow(
         skip_bad_rows: Go on without rows that cannot be used; they count as failed.
         endpoint: The OpenAI endpoint that the requests are for.
     """
-    request = {
+    request: dict[str, Any] = {
         "data_type": data_type,
         "source": source,
         "model": model or None,
@@ -85,6 +85,7 @@ def job_flow(
         "skip_bad_rows": skip_bad_rows,
         "name": job or None,
     }
+    request["name"] = JobRequest(**request).job_id()  # here, so that a retried task records the same job
     with run_services() as services:
         job_id = record_job(request)
         tag_run(f"type:{data_type}", f"job:{job_id}")

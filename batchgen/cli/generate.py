@@ -58,6 +58,7 @@ def generate(
 
 
 def _run(services: Services, wanted: JobRequest, *, wait: bool) -> str:
+    wanted = wanted.named()
     job = patiently(lambda: services.processor.create_job(wanted), services.settings.poll_interval_s)
     say(f"Job {job.job_id}: {job.records:,} records in {len(job.batch_ids)} batches, model {job.model}.")
     if wait:

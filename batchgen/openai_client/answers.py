@@ -17,6 +17,8 @@ _OK = 200
 _QUOTA = 429
 TOKEN_LIMIT = "token_limit_exceeded"  # noqa: S105 - an error code
 """The account has as many tokens enqueued as it may: the batch waits."""
+ACCOUNT_CODES = frozenset({TOKEN_LIMIT, "billing_hard_limit_reached", "insufficient_quota"})
+"""The account may not have more now, whatever is asked: no record is to blame."""
 _STATED_LIMIT = re.compile(r"limit:?\s*(\d[\d,]*)\s*enqueued tokens", re.IGNORECASE)
 UNANSWERED_CODES = frozenset({"batch_expired", "batch_cancelled", "request_timeout"})
 """Error codes of lines that OpenAI never worked on: the record's own count of failed tries stays."""

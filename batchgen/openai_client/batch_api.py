@@ -130,7 +130,11 @@ class BatchApi:
                 if not left:
                     return
         for batch_id in sorted(left):
-            found = self.retrieve(batch_id)
+            try:
+                found = self.retrieve(batch_id)
+            except RequestRefused as refused:
+                log.warning("batch_refused_at_openai", openai_batch_id=batch_id, problem=refused.problem)
+                continue
             if found is None:  # one that OpenAI does not know must not stop the others
                 log.warning("batch_not_found_at_openai", openai_batch_id=batch_id)
             else:

@@ -9,6 +9,7 @@ import httpx2
 import openai
 
 from batchgen.errors import AccessDenied, RequestRefused, Unavailable
+from batchgen.openai_client.answers import ACCOUNT_CODES
 
 SERVICE = "OpenAI"
 _DENIED = {401, 403}
@@ -39,6 +40,8 @@ def translate(error: openai.APIStatusError, operation: str) -> Exception:
             retry_after_s=_retry_after(error),
             answers=True,
         )
+    if error.code in ACCOUNT_CODES:
+        return Unavailable(service=SERVICE, problem=f"{operation}: {problem}", answers=True)
     return RequestRefused(operation=operation, status=error.status_code, problem=problem)
 
 

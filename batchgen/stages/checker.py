@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 from structlog.contextvars import bound_contextvars
 from structlog.stdlib import get_logger
 
-from batchgen.errors import BatchBusy, LeaseLost, RequestRefused, StatusChanged, Unavailable
+from batchgen.errors import OF_ALL_BATCHES, BatchBusy, LeaseLost, RequestRefused, StatusChanged, Unavailable
 from batchgen.lifecycle import MAX_PROCESSING_TRIES, BatchStatus
 from batchgen.models import Batch
-from batchgen.openai_client.answers import TOKEN_LIMIT, stated_limit
+from batchgen.openai_client.answers import ACCOUNT_CODES, stated_limit
 from batchgen.stages.handler import CompletedBatchHandler
 from batchgen.stages.processor import REFUSED
 from batchgen.stages.waiting import no_longer_waiting, put_off, put_off_by_outage, waits
@@ -111,13 +111,15 @@ class BatchStatusChecker:
 
     def _update(self, batch: Batch, remote: RemoteBatch, lease: Lease) -> Batch | None:
         seen = batch.with_current(
+            missing=False,
             openai_status=remote.status,
             completed_requests=remote.completed_requests,
             output_file_id=remote.output_file_id,
             error_file_id=remote.error_file_id,
         )
         log.debug("batch_checked", openai_status=remote.status, completed=remote.completed_requests)
-        seen = no_longer_waiting(seen).model_copy(update={"last_error": None})
+        if remote.status != _FAILED:  # one that finds no room is put off for longer each time
+            seen = no_longer_waiting(seen).model_copy(update={"last_error": None})
         if remote.status in _DONE:
             log.info("batch_done_at_openai", openai_status=remote.status, openai_batch_id=remote.id)
             return self._ids.move(seen, BatchStatus.PRE_COMPLETED, lease)
@@ -142,7 +144,7 @@ class BatchStatusChecker:
             log.warning("batch_cancelled_as_late", openai_batch_id=remote.id, hours=age.total_seconds() / 3600)
             try:
                 self._api.cancel(remote.id)
-            except RequestRefused as refused:
+            except (RequestRefused, Unavailable) as refused:
                 problem = f"{problem}, and refuses to cancel it: {refused.problem}"
                 return batch.model_copy(update={"last_error": problem})
             batch = batch.with_current(cancel_asked_at=datetime.now(UTC))
@@ -153,9 +155,10 @@ class BatchStatusChecker:
         with suppress(BatchBusy, LeaseLost, StatusChanged), self._ids.lease(batch_id) as lease:
             batch = self._ids.get(batch_id)
             if batch.status is BatchStatus.PROCESSING:
-                problem = f"OpenAI does not know {batch.current.openai_batch_id}: is the key of the same project?"
+                problem = f"OpenAI does not show {batch.current.openai_batch_id}: is the key of the same project?"
                 if batch.last_error != problem:
-                    self._ids.save(batch.model_copy(update={"last_error": problem}), lease)
+                    missing = batch.with_current(missing=True).model_copy(update={"last_error": problem})
+                    self._ids.save(missing, lease)
 
     def _put_off_by_outage(self, batch_id: str, away: Unavailable) -> None:
         """Have the wait seen, where Redis is there to note it."""
@@ -171,16 +174,28 @@ class BatchStatusChecker:
                 if batch.status is not BatchStatus.FAILED or batch.needs_a_person:
                     return None
                 with bound_contextvars(job_id=batch.job_id, batch_id=batch_id, iteration=batch.iteration):
-                    return self._after_failure(batch, lease)
+                    try:
+                        return self._after_failure(batch, lease)
+                    except OF_ALL_BATCHES:
+                        raise
+                    except Exception as error:  # noqa: BLE001 - whatever it is, it must not stop the other batches
+                        self._failed_again(batch, error, lease)
+                        return None
         except (BatchBusy, LeaseLost, StatusChanged):
             return None
 
+    def _failed_again(self, batch: Batch, error: Exception, lease: Lease) -> None:
+        problem = f"{type(error).__name__}: {error}"
+        log.error("settling_failed", problem=problem, exc_info=error)
+        failures = batch.processing_failures + 1
+        self._ids.save(batch.model_copy(update={"last_error": problem, "processing_failures": failures}), lease)
+
     def _after_failure(self, batch: Batch, lease: Lease) -> Batch:
         current = batch.current
-        if current.openai_status not in {_FAILED, REFUSED}:
+        if current.openai_status not in {_FAILED, REFUSED} or batch.processing_failures:
             log.info("processing_again", tries=batch.processing_failures, of=MAX_PROCESSING_TRIES)
             return self._ids.move(batch, BatchStatus.PRE_COMPLETED, lease)
-        if any(problem.code == TOKEN_LIMIT for problem in current.validation_errors):
+        if any(problem.code in ACCOUNT_CODES for problem in current.validation_errors):
             former = (*current.former_openai_batch_ids, current.openai_batch_id or "")
             unbilled = batch.with_current(
                 sent_at=None,

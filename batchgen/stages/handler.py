@@ -115,6 +115,7 @@ class CompletedBatchHandler:
         return None if file_id is None else self._api.download(file_id, path)
 
     def _settle(self, batch: Batch, folder: Path, output: Path | None, errors: Path | None, lease: Lease) -> Batch:
+        self._objects.check_not_sent_on(batch, self._ids.address)
         before = self._objects.get_files(batch, folder)
         after = folder / "after"
         after.mkdir()

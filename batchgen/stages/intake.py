@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -43,6 +43,10 @@ class JobRequest:
     max_retries: int | None = None
     skip_bad_rows: bool = False
     name: str | None = None
+
+    def named(self) -> JobRequest:
+        """The same with the job's id as its name: asked again after a lost answer it is the same job."""
+        return replace(self, name=self.job_id())
 
     def job_id(self) -> str:
         """The job's id: its name where it has one, else a new one; raises UsageError for a name that cannot be."""

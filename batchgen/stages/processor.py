@@ -11,6 +11,7 @@ from structlog.contextvars import bound_contextvars
 from structlog.stdlib import get_logger
 
 from batchgen.errors import (
+    OF_ALL_BATCHES,
     BatchgenError,
     CreateInDoubt,
     LeaseLost,
@@ -127,6 +128,10 @@ class BatchProcessor:
                 except Unavailable as away:
                     self._put_off_by_outage(batch_id, away, lease)
                     raise
+                except OF_ALL_BATCHES:
+                    raise
+                except Exception as error:  # noqa: BLE001 - whatever it is, it must not stop the other batches
+                    return self._failed(batch_id, error, lease)
 
     def _submit(self, batch: Batch, lease: Lease) -> Batch:
         if batch.current.sent_at is not None:
@@ -142,7 +147,7 @@ class BatchProcessor:
             batch = self._uploaded(batch, lease)
         except QueueFull as full:
             log.info("batch_held_back", enqueued=full.enqueued, limit=full.limit, tokens=full.tokens)
-            held = put_off(batch, full.message, first_s=self._poll_interval_s, longest_s=LONGEST_OUTAGE_S)
+            held = put_off(_not_sent(batch), full.message, first_s=self._poll_interval_s, longest_s=LONGEST_OUTAGE_S)
             return self._ids.save(held, lease)
         except TooLarge as large:
             return self._refused(batch, ValidationProblem(code=OVER_LIMIT, message=large.message, line=1), lease)
@@ -242,7 +247,8 @@ class BatchProcessor:
 
     def _submitted(self, batch: Batch, remote: RemoteBatch, lease: Lease) -> Batch:
         sent = batch.with_current(openai_batch_id=remote.id, openai_status=remote.status)
-        moved = self._ids.move(no_longer_waiting(sent), BatchStatus.PROCESSING, lease)
+        sent = sent.model_copy(update={"not_before": None, "waiting_for": None})
+        moved = self._ids.move(sent, BatchStatus.PROCESSING, lease)
         log.info("batch_submitted", openai_batch_id=remote.id, requests=moved.current.requests)
         return moved
 
@@ -263,6 +269,12 @@ class BatchProcessor:
         ).model_copy(update={"last_error": problem.message})
         log.error("batch_refused", problem=problem.message)
         return self._ids.move(failed, BatchStatus.FAILED, lease)
+
+    def _failed(self, batch_id: str, error: Exception, lease: Lease) -> Batch:
+        problem = f"{type(error).__name__}: {error}"
+        log.error("submitting_failed", problem=problem, exc_info=error)
+        held = put_off(self._ids.get(batch_id), problem, first_s=self._poll_interval_s)
+        return self._ids.save(held.model_copy(update={"last_error": problem}), lease)
 
     def _put_off_by_outage(self, batch_id: str, away: Unavailable, lease: Lease) -> None:
         """Have the wait seen, where Redis is there to note it."""

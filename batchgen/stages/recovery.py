@@ -12,6 +12,7 @@ from batchgen.lifecycle import BatchStatus
 from batchgen.models import Batch, Job
 from batchgen.stages.sending import is_ahead, metadata, with_intent_of
 from batchgen.stages.state_objects import StateObjects
+from batchgen.stages.waiting import no_longer_waiting
 from batchgen.storage.batch_ids import BatchIdManager
 
 if TYPE_CHECKING:
@@ -103,6 +104,8 @@ class StateRecovery:
         newer = manifest if is_ahead(manifest, batch) else with_intent_of(manifest, batch)
         if newer is batch:
             return False
+        if newer is not manifest:  # sent again since: submit finds that sending at OpenAI
+            newer = no_longer_waiting(newer).model_copy(update={"status": BatchStatus.PENDING})
         log.warning("batch_mended", batch_id=batch_id, status=newer.status, was=batch.status)
         with ids.lease(batch_id) as lease:
             ids.replace(newer, lease, found=batch.status)

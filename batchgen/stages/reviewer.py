@@ -80,6 +80,7 @@ class BatchReviewer:
             if iteration is not None and iteration != batch.iteration:
                 problem = f"it is about iteration {iteration}, and the batch is in iteration {batch.iteration}"
                 raise DecisionRefused(batch_id, problem, "Look at the newest results and decide again.")
+            self._objects.check_not_sent_on(batch, self._ids.address)
             with bound_contextvars(job_id=batch.job_id, batch_id=batch_id, iteration=batch.iteration):
                 return self._decide(batch, action, reviewer, note, record_ids, lease)
 

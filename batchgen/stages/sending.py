@@ -33,6 +33,11 @@ def is_ahead(manifest: Batch, batch: Batch) -> bool:
     )
 
 
+def was_sent_on(manifest: Batch, batch: Batch) -> bool:
+    """Whether a later iteration than the batch's was sent: to judge this one again would send that one again."""
+    return any(each.number > batch.iteration and each.send for each in manifest.iterations)
+
+
 def with_intent_of(manifest: Batch, batch: Batch) -> Batch:
     """The batch with the sending that only its manifest knows: written just before a crash, or Redis is older."""
     if manifest.iteration != batch.iteration or manifest.current.send <= batch.current.send:

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import orjson
 
+from batchgen.errors import StateLost
 from batchgen.models import Batch, BatchFile, Job, ProcessedBatchData
 from batchgen.stages.ledger import LedgerFiles
+from batchgen.stages.sending import was_sent_on
 from batchgen.storage import object_names as names
 from batchgen.storage.uploads import BatchUploadManager
 
@@ -86,6 +88,13 @@ class StateObjects:
         except FileNotFoundError:
             return None
         return Batch.model_validate(document["batch"])
+
+    def check_not_sent_on(self, batch: Batch, redis: str) -> None:
+        """Raise StateLost where the manifest tells of a later sending than Redis (named so for the message) does."""
+        manifest = self.get_manifest(batch.batch_id)
+        if manifest is not None and was_sent_on(manifest, batch):
+            problem = f"S3 knows iteration {manifest.iteration} of batch {batch.batch_id}, and Redis {batch.iteration}"
+            raise StateLost(redis=redis, problem=problem)
 
     def put_job(self, job: Job) -> None:
         """Store a job, once all its batches are: whoever rebuilds Redis takes it as whole."""

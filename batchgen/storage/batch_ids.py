@@ -433,7 +433,7 @@ def _enqueued(batch: Batch) -> str:
     """Tokens that a batch takes of its model's queue: those counted, else as many as its file has bytes, at most."""
     current = batch.current
     sent = batch.status is BatchStatus.PENDING and (current.admitted or current.sent_at is not None)
-    if not sent and batch.status is not BatchStatus.PROCESSING:
+    if not sent and (batch.status is not BatchStatus.PROCESSING or current.missing):
         return ""
     return str(current.requests_bytes if current.requests_tokens is None else current.requests_tokens)
 

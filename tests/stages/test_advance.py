@@ -48,3 +48,16 @@ def test_a_long_outage_is_waited_for_a_minute_at_a_time(pipeline: Pipeline, monk
     with pytest.raises(KeyboardInterrupt):
         pipeline.services.advance(wait=wait)
     assert waits[0] < waits[3] < max(waits) == waits[-1] == 60.0
+
+
+def test_a_batch_whose_file_is_gone_does_not_hold_up_the_others(pipeline: Pipeline) -> None:
+    first, second = (
+        pipeline.services.processor.create_job(JobRequest("prompt", pipeline.prompts(2), name=name)) for name in "cd"
+    )
+    pipeline.services.uploads.delete([f"state/{first.batch_ids[0]}/1/requests.jsonl"])
+    pipeline.services.advance(second.job_id)
+    pipeline.services.stages.tick()
+    held = pipeline.services.ids.get(first.batch_ids[0])
+    assert pipeline.services.ids.get(second.batch_ids[0]).status is BatchStatus.READY_FOR_REVIEW
+    assert (held.status, held.not_before is None) == (BatchStatus.PENDING, False)
+    assert "requests.jsonl" in (held.last_error or "")

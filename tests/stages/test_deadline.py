@@ -59,7 +59,7 @@ def test_a_batch_that_openai_does_not_know_is_not_sent_again(pipeline: Pipeline)
     pipeline.services.stages.tick()
     batch = pipeline.services.ids.get(name)
     assert batch.status is BatchStatus.PROCESSING
-    assert "does not know" in (batch.last_error or "")
+    assert "does not show" in (batch.last_error or "")
     pipeline.simulator.control.clear_faults()
     pipeline.services.advance()
     assert pipeline.services.ids.get(name).last_error is None

@@ -219,6 +219,25 @@ def test_a_redis_that_forgot_what_was_judged_is_noticed_and_mended(
     assert pipeline.simulator.control.billed_twice().keys() == twice
 
 
+def test_a_redis_that_forgot_a_later_sending_judges_nothing_again(start_pipeline: StartPipeline) -> None:
+    pipeline = start_pipeline(script)
+    created(pipeline)
+    done_at_openai(pipeline)
+
+    def sent_on(pipeline: Pipeline) -> None:
+        pipeline.services.handler.process("lost-0001")
+        submitted(pipeline)
+
+    older(pipeline, sent_on)
+    with pytest.raises(StateLost):
+        pipeline.services.handler.process("lost-0001")
+    with restarted(pipeline) as services:
+        assert services.recovery.recover().batches == 1
+        services.advance("lost")
+        assert services.ids.get("lost-0001").accepted == 4
+    assert pipeline.simulator.control.billed_twice() == {}
+
+
 def test_two_recoveries_at_once_are_one(pipeline: Pipeline) -> None:
     created(pipeline)
     lose_redis(pipeline)

@@ -100,8 +100,9 @@ def test_a_full_queue_at_create_waits_and_uses_up_no_try(pipeline: Pipeline) -> 
     assert (done.accepted, done.retry_count, done.iteration, done.waiting_for) == (3, 0, 1, None)
 
 
-def test_a_batch_over_the_enqueued_limit_waits_and_uses_up_no_try(pipeline: Pipeline) -> None:
-    pipeline.simulator.control.fault("batches.run", "fail", code="token_limit_exceeded", message="queue full", times=2)
+@pytest.mark.parametrize("code", ["token_limit_exceeded", "billing_hard_limit_reached"])
+def test_a_batch_over_a_limit_of_the_account_waits_and_uses_up_no_try(pipeline: Pipeline, code: str) -> None:
+    pipeline.simulator.control.fault("batches.run", "fail", code=code, message="not now", times=2)
     batch = pipeline.run(pipeline.prompts(3), max_retries=0)
     assert (batch.accepted, batch.retry_count, batch.iteration) == (3, 0, 1)
     assert batch.current.send == 3

@@ -5,7 +5,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 JOBS ?= 2
 
-.PHONY: help install lint test test-faults soak test-ui demo bench up down lock
+.PHONY: help install lint test coverage test-faults soak test-ui demo bench up down lock
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -27,7 +27,10 @@ lint: $(STAMP) ## Check style, formatting, types and who imports whom
 	$(BIN)/lint-imports
 
 test: $(STAMP) ## Run the tests; they start their own Redis, S3, simulator and Prefect
-	$(BIN)/pytest --ignore=tests/ui --ignore=tests/deployed_runs --ignore=tests/faults -n $(JOBS) --dist loadfile --cov --cov-report=term:skip-covered
+	$(BIN)/pytest --ignore=tests/ui --ignore=tests/deployed_runs --ignore=tests/faults -n $(JOBS) --dist loadfile $(PYTEST_OPTIONS)
+
+coverage: ## Run the same tests and show which lines none of them reaches
+	$(MAKE) test PYTEST_OPTIONS="--cov --cov-report=term:skip-covered"
 
 test-faults: $(STAMP) ## Run jobs under faults: kill -9 at every effect, faults of OpenAI, crashes of a deployed installation
 	$(BIN)/pytest tests/faults/test_crash_points.py

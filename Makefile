@@ -34,7 +34,8 @@ coverage: ## Run the same tests and show which lines none of them reaches
 
 test-faults: $(STAMP) ## Run jobs under faults: kill -9 at every effect, faults of OpenAI, crashes of a deployed installation
 	$(BIN)/pytest tests/faults/test_crash_points.py
-	$(BIN)/pytest tests/deployed_runs tests/faults --ignore=tests/faults/test_crash_points.py -n $(JOBS) --dist loadfile
+	$(BIN)/pytest tests/deployed_runs tests/faults --ignore=tests/faults/test_crash_points.py \
+		-n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 soak: $(STAMP) ## Search for faults at random, for long: FAULT_RUNS (1000) runs from FAULT_SEED on
 	FAULT_RUNS=$${FAULT_RUNS:-1000} $(BIN)/pytest tests/faults -n $(JOBS) --timeout=0

@@ -147,11 +147,7 @@ class BatchUploadManager:
         content_type = CONTENT_TYPES.get(Path(public_key).suffix, "application/octet-stream")
         with self._errors():
             if self._stored_hash(public_key, size) != sha256:
-                self._copy(
-                    key,
-                    public_key,
-                    {"ContentType": content_type, "Metadata": {_HASH_NAME: sha256}, "MetadataDirective": "REPLACE"},
-                )
+                self._copy(key, public_key, content_type, sha256)
         return StoredObject(
             key=public_key, url=self.url(public_key), size=size, sha256=sha256, content_type=content_type
         )
@@ -204,14 +200,20 @@ class BatchUploadManager:
                 for found in page.get("Contents", ()):
                     yield found["Key"]
 
-    def _copy(self, key: str, to: str, extra: dict[str, Any]) -> None:
+    def _copy(self, key: str, to: str, content_type: str, sha256: str) -> None:
         try:
-            self._client.copy({"Bucket": self._bucket, "Key": key}, self._bucket, to, ExtraArgs=extra)
+            self._client.copy_object(
+                Bucket=self._bucket,
+                Key=to,
+                CopySource={"Bucket": self._bucket, "Key": key},
+                ContentType=content_type,
+                Metadata={_HASH_NAME: sha256},
+                MetadataDirective="REPLACE",
+            )
         except ClientError as error:
-            if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") != 404:  # noqa: PLR2004 - HTTP status code
-                raise
-            self.check()  # a 404 to a HEAD does not tell which of the two is missing
-            raise FileNotFoundError(key) from error
+            if error.response.get("Error", {}).get("Code") == "NoSuchKey":
+                raise FileNotFoundError(key) from error
+            raise
 
     def _stored_hash(self, key: str, size: int) -> str | None:
         try:

@@ -20,12 +20,17 @@ _BETWEEN_STAGES_S = 8
 
 @contextmanager
 def without_schedules(deployed: Deployed) -> Iterator[None]:
-    """No schedule starts anything; what they had planned is dropped by the server."""
+    """No schedule starts anything, but for what the server was about to plan: see `drop_planned_runs`."""
     _set_schedules(deployed, active=False)
     try:
         yield
     finally:
         _set_schedules(deployed, active=True)
+
+
+def drop_planned_runs(deployed: Deployed) -> None:
+    """Schedules are off since a moment: drop what the server, which had read them before, has planned after that."""
+    _set_schedules(deployed, active=False)
 
 
 @contextmanager

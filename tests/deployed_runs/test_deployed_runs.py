@@ -38,7 +38,7 @@ from batchgen.services import Services
 from batchgen.simulator import SimulatorControl
 from batchgen.stages.intake import JobRequest
 
-from .switches import STAGES, stages_in_turn, without_schedules, without_triggers
+from .switches import STAGES, drop_planned_runs, stages_in_turn, without_schedules, without_triggers
 from .traces import all_traces, kinds_with, places_of
 
 pytestmark = pytest.mark.timeout(300)
@@ -63,9 +63,10 @@ def jobs(deployed: Deployed) -> Iterator[None]:
     with without_schedules(deployed):
         for job in (TRIGGERED, *WAYS):
             fail_first(deployed, job, row=1)
+        bring_to_review(deployed, *WAITING)
+        drop_planned_runs(deployed)
         deployed.start(data_type="prompt", source=deployed.prompts(3), job=TRIGGERED)
         with generated_three_ways(deployed):
-            bring_to_review(deployed, *WAITING)
             deployed.start("process/process")
             yield
 

@@ -12,11 +12,10 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from importlib import import_module
 from multiprocessing import get_context
-from typing import Any
 
 import pytest
-from botocore.loaders import JSONFileLoader
 from genai_prices import Usage, calc_price
+from parsed_once import parse_descriptions_once
 
 from batchgen.openai_client.catalog import ModelCatalog
 
@@ -65,12 +64,4 @@ def _prepare() -> None:
         import_module(name)
     ModelCatalog.load()
     calc_price(Usage(input_tokens=1), "gpt-4o-mini", provider_id="openai")
-    parsed: dict[str, Any] = {}
-    load = JSONFileLoader.load_file
-
-    def load_once(loader: JSONFileLoader, file_path: str) -> Any:
-        if file_path not in parsed:
-            parsed[file_path] = load(loader, file_path)
-        return parsed[file_path]
-
-    pytest.MonkeyPatch().setattr(JSONFileLoader, "load_file", load_once)
+    parse_descriptions_once(pytest.MonkeyPatch())

@@ -78,7 +78,7 @@ def test_batches_wait_for_room_and_none_is_sent_to_be_refused(
     assert refusals(pipeline) == 0
 
 
-def test_workers_in_other_processes_share_the_room(start_pipeline: StartPipeline, tmp_path: Path) -> None:
+def test_workers_at_once_share_the_room(start_pipeline: StartPipeline, tmp_path: Path) -> None:
     pipeline = installation(start_pipeline, tmp_path, BATCHGEN_OPENAI_USAGE_TIER=1)
     names = [name for number in range(8) for name in job(pipeline, prompts(pipeline, 8), f"job{number}")]
 

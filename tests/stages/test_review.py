@@ -110,7 +110,8 @@ def test_an_unknown_batch_is_told(pipeline: Pipeline) -> None:
         pipeline.services.reviewer.decide("nothing-here", Action.APPROVE, reviewer="Ada")
 
 
-def test_a_batch_that_another_worker_holds_is_not_decided(pipeline: Pipeline) -> None:
+def test_a_batch_that_another_worker_holds_is_not_decided(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("batchgen.stages.reviewer._PATIENCE_S", 0.1)
     batch = pipeline.run(pipeline.prompts(1))
     with pipeline.services.ids.lease(batch.batch_id), pytest.raises(BatchBusy):
         pipeline.approve(batch)

@@ -47,6 +47,7 @@ def test_a_batch_that_waits_says_why_and_until_when(pipeline: Pipeline, operatio
     status, step = STAGES[operation]
     name = created(pipeline)
     bring_to(pipeline, name, status)
+    pipeline.services.openai.get_sync_client().max_retries = 0
     pipeline.simulator.control.fault(operation, "error", status=503, message="out for lunch", times="always")
     before = datetime.now(UTC)
     with pytest.raises(Unavailable):

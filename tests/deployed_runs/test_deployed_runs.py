@@ -47,7 +47,6 @@ WAITING = ("invalid", "at-once", "elsewhere", "restart")
 """Jobs that are brought to their review without Prefect."""
 WAYS = ("way-called", "way-manual", "way-timely")
 """Jobs of one source, started in three ways; names of one length, so that sizes are the same."""
-TRIGGERED = "triggered"
 
 CALL = """
 import sys, orjson, flows
@@ -61,11 +60,10 @@ flows.generate("prompt", source, job=job, max_retries=1, review="approve")
 def jobs(deployed: Deployed) -> Iterator[None]:
     """Start all jobs that no test has to start itself."""
     with without_schedules(deployed):
-        for job in (TRIGGERED, *WAYS):
+        for job in WAYS:
             fail_first(deployed, job, row=1)
         bring_to_review(deployed, *WAITING)
         drop_planned_runs(deployed)
-        deployed.start(data_type="prompt", source=deployed.prompts(3), job=TRIGGERED)
         with generated_three_ways(deployed):
             deployed.start("process/process")
             yield
@@ -237,8 +235,9 @@ def test_a_batch_decided_elsewhere_ends_its_review(deployed: Deployed) -> None:
 
 
 def test_triggers_alone_bring_a_job_to_its_review(deployed: Deployed) -> None:
-    deployed.open_review(TRIGGERED, iteration=2)
-    batch = deployed.batch(TRIGGERED)
+    _, manual, _ = WAYS
+    deployed.open_review(manual, iteration=2)
+    batch = deployed.batch(manual)
     by_schedule = [run.expected_start_time for run in runs_of(deployed, *STAGES) if run.auto_scheduled]
     assert not [due for due in by_schedule if due is None or due > batch.created_at]
     assert (batch.status, batch.accepted) == ("READY_FOR_REVIEW", 3)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from parsed_once import parse_descriptions_once
+from quick_clients import make_clients_quick
 
 pytest_plugins = ["local_services", "pipeline", "command_line"]
 
@@ -15,10 +15,10 @@ _FOREIGN = ("OPENAI_", "REDIS_", "AWS_", "BATCHGEN_", "PREFECT_")
 
 
 @pytest.fixture(scope="session", autouse=True)
-def quick_clients() -> Iterator[None]:
-    """Make an S3 client cost half as much."""
+def clients_are_quick() -> Iterator[None]:
+    """Hundreds of tests make clients."""
     with pytest.MonkeyPatch.context() as patch:
-        parse_descriptions_once(patch)
+        make_clients_quick(patch)
         yield
 
 

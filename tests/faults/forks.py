@@ -15,7 +15,7 @@ from multiprocessing import get_context
 
 import pytest
 from genai_prices import Usage, calc_price
-from parsed_once import parse_descriptions_once
+from quick_clients import make_clients_quick
 
 from batchgen.openai_client.catalog import ModelCatalog
 
@@ -64,4 +64,4 @@ def _prepare() -> None:
         import_module(name)
     ModelCatalog.load()
     calc_price(Usage(input_tokens=1), "gpt-4o-mini", provider_id="openai")
-    parse_descriptions_once(pytest.MonkeyPatch())
+    make_clients_quick(pytest.MonkeyPatch())

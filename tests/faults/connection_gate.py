@@ -21,6 +21,8 @@ class ConnectionGate:
         self._lock = threading.Lock()
         self._open: set[socket.socket] = set()
         self._to_refuse = 0
+        self._chunks_left: int | None = None
+        self._to_refuse_then = 0
         self.port: int = self._listener.getsockname()[1]
         self.refused = 0
 
@@ -43,10 +45,15 @@ class ConnectionGate:
                 with suppress(OSError):
                     connection.shutdown(socket.SHUT_RDWR)
 
+    def cut_later(self, chunks: int, *, refuse: int) -> None:
+        """Do so once so much has passed: a chunk is what a read of the socket gives."""
+        with self._lock:
+            self._chunks_left, self._to_refuse_then = chunks, refuse
+
     def let_pass(self) -> None:
         """Refuse no longer."""
         with self._lock:
-            self._to_refuse = 0
+            self._to_refuse, self._chunks_left = 0, None
 
     def _accept(self) -> None:
         with suppress(OSError):  # the listener was closed
@@ -60,6 +67,16 @@ class ConnectionGate:
                     self._open |= {client, server}
                 for source, sink in ((client, server), (server, client)):
                     threading.Thread(target=self._relay, args=(source, sink), name="relay", daemon=True).start()
+
+    def _is_time_to_cut(self) -> bool:
+        with self._lock:
+            if self._chunks_left is None:
+                return False
+            self._chunks_left -= 1
+            if self._chunks_left >= 0:
+                return False
+            self._chunks_left = None
+            return True
 
     def _connected(self) -> socket.socket | None:
         with self._lock:
@@ -76,6 +93,8 @@ class ConnectionGate:
     def _relay(self, source: socket.socket, sink: socket.socket) -> None:
         with suppress(OSError):
             while chunk := source.recv(_CHUNK):
+                if self._is_time_to_cut():
+                    self.cut(refuse=self._to_refuse_then)
                 sink.sendall(chunk)
         with self._lock:
             for connection in (source, sink):

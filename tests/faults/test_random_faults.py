@@ -23,6 +23,7 @@ from waiting import wait_until
 from batchgen.local import redis_server, servers
 from batchgen.local.s3_server import S3Access
 from batchgen.services import Services
+from batchgen.settings import Settings
 from batchgen.simulator import SimulatorServer
 from batchgen.stages.intake import JobRequest
 from faults.connection_gate import ConnectionGate
@@ -92,10 +93,28 @@ def draw_faults(random_: random.Random) -> list[dict[str, Any]]:
     return [fault | {"times": random_.randint(1, 3), "skip": random_.randint(0, 2)} for fault in drawn]
 
 
+def draw_outage(random_: random.Random) -> tuple[str, int, int] | None:
+    """Mostly a service: after how much of its traffic it is cut off, and how many connections it refuses then."""
+    service = random_.choice(["Redis", "S3", "OpenAI", None])
+    return None if service is None else (service, random_.randint(0, 60), random_.randint(1, 8))
+
+
 @pytest.fixture
 def s3_gate(own_s3: S3Access) -> Iterator[ConnectionGate]:
     with ConnectionGate(urlsplit(own_s3.endpoint).port or 0) as gate:
         yield gate
+
+
+@pytest.fixture
+def redis_gate(own_redis_url: str) -> Iterator[ConnectionGate]:
+    with ConnectionGate(urlsplit(own_redis_url).port or 0) as gate:
+        yield gate
+
+
+@pytest.fixture
+def redis_url(own_redis_url: str, redis_gate: ConnectionGate) -> str:
+    """The same Redis, through its gate."""
+    return own_redis_url.replace(f":{urlsplit(own_redis_url).port}", f":{redis_gate.port}")
 
 
 @pytest.fixture
@@ -105,17 +124,31 @@ def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.timeout(60 + 10 * RUNS)
 @pytest.mark.usefixtures("small_batches")
-def test_any_combination_of_faults(start_pipeline: StartPipeline, s3_gate: ConnectionGate) -> None:
+def test_any_combination_of_faults(
+    start_pipeline: StartPipeline, s3_gate: ConnectionGate, redis_gate: ConnectionGate, redis_url: str
+) -> None:
     first_seed = int(os.environ.get("FAULT_SEED") or secrets.randbelow(10**9))
-    pipeline = start_pipeline(AWS_ENDPOINT_URL_S3=f"http://127.0.0.1:{s3_gate.port}", BATCHGEN_LEASE_S=1)
-    client = pipeline.services.openai.get_sync_client()
-    client.max_retries = 0  # so that the stages get to see each fault, and without the SDK's waits
-    for seed in range(first_seed, first_seed + RUNS):
-        pipeline.simulator.control.reset()
-        run_with_faults(pipeline, s3_gate, seed)
+    direct = start_pipeline(
+        AWS_ENDPOINT_URL_S3=f"http://127.0.0.1:{s3_gate.port}", REDIS_URL=redis_url, BATCHGEN_LEASE_S=1
+    )
+    with openai_through_gate(direct) as (pipeline, openai_gate):
+        gates = {"Redis": redis_gate, "S3": s3_gate, "OpenAI": openai_gate}
+        for seed in range(first_seed, first_seed + RUNS):
+            pipeline.simulator.control.reset()
+            run_with_faults(pipeline, gates, seed)
 
 
-def run_with_faults(pipeline: Pipeline, s3_gate: ConnectionGate, seed: int) -> None:
+@contextmanager
+def openai_through_gate(pipeline: Pipeline) -> Iterator[tuple[Pipeline, ConnectionGate]]:
+    """The same installation, whose way to OpenAI can be cut; the stages get to see each fault, not the SDK alone."""
+    with ConnectionGate(urlsplit(pipeline.simulator.base_url).port or 0) as gate:
+        environment = pipeline.environment | {"OPENAI_BASE_URL": f"http://127.0.0.1:{gate.port}/v1"}
+        with Services(Settings.model_validate(environment)) as services:
+            services.openai.get_sync_client().max_retries = 0
+            yield Pipeline(services, pipeline.simulator, pipeline.folder, environment), gate
+
+
+def run_with_faults(pipeline: Pipeline, gates: dict[str, ConnectionGate], seed: int) -> None:
     """One job under the faults of this seed."""
     random_ = random.Random(seed)  # noqa: S311 - chance that can be repeated, no secret
     control = pipeline.simulator.control
@@ -125,15 +158,17 @@ def run_with_faults(pipeline: Pipeline, s3_gate: ConnectionGate, seed: int) -> N
     job = pipeline.services.processor.create_job(JobRequest("prompt", source))
     for fault in faults:
         control.fault(**fault)
-    s3_away = random_.choice([0, 0, 1, 2])
-    if s3_away:
-        s3_gate.cut(refuse=s3_away)
-    told = f"FAULT_SEED={seed} FAULT_RUNS=1: {faults}, S3 refuses {s3_away} connections"
+    outage = draw_outage(random_)
+    if outage is not None:
+        service, after, refuse = outage
+        gates[service].cut_later(after, refuse=refuse)
+    told = f"FAULT_SEED={seed} FAULT_RUNS=1: {faults}, away: {outage}"
     try:
         pipeline.services.advance(job.job_id)
     except Exception as error:
         raise AssertionError(told) from error
-    s3_gate.let_pass()
+    for gate in gates.values():
+        gate.let_pass()
     assert_nothing_lost_or_paid_twice(pipeline, job.job_id, told)
 
 
@@ -188,14 +223,10 @@ def test_s3_is_away_for_a_while(start_pipeline: StartPipeline, s3_gate: Connecti
 
 @pytest.mark.usefixtures("small_batches")
 def test_openai_is_away_for_a_while(start_pipeline: StartPipeline) -> None:
+    pipeline = start_pipeline(BATCHGEN_LEASE_S=1)
+    data_dir, port = pipeline.folder / "simulator", urlsplit(pipeline.simulator.base_url).port or 0
     with ExitStack() as at_end:
-        pipeline = start_pipeline(BATCHGEN_LEASE_S=1)
-        data_dir, port = pipeline.folder / "simulator", urlsplit(pipeline.simulator.base_url).port or 0
-        gate = at_end.enter_context(ConnectionGate(port))
-        environment = pipeline.environment | {"OPENAI_BASE_URL": f"http://127.0.0.1:{gate.port}/v1"}
-        services = at_end.enter_context(Services(type(pipeline.services.settings).model_validate(environment)))
-        services.openai.get_sync_client().max_retries = 0
-        away = Pipeline(services, pipeline.simulator, pipeline.folder, environment)
+        away, gate = at_end.enter_context(openai_through_gate(pipeline))
         # A simulator that is started again has forgotten its faults, and how many lines it was told to leave out.
         with job_under_way(away, *(fault for fault in MIXED if fault["kind"] != "missing_lines")):
             to_come = [fault for fault in away.simulator.control.faults() if not fault["fired"]]

@@ -15,6 +15,7 @@ from batchgen.models import Batch
 from batchgen.services import Services
 from batchgen.settings import Settings
 from batchgen.stages.intake import JobRequest
+from batchgen.stages.waiting import waits
 
 MODEL = "small-queue"
 LIMIT = 2_000
@@ -139,3 +140,33 @@ def test_room_is_given_back_when_a_create_call_is_refused(start_pipeline: StartP
     first, second = (job(pipeline, prompts(pipeline, 12), name)[0] for name in "ab")
     assert pipeline.services.processor.submit(first).waiting_for is not None
     assert pipeline.services.processor.submit(second).status is BatchStatus.PROCESSING
+
+
+def test_a_batch_that_openai_does_not_know_takes_no_room(start_pipeline: StartPipeline, tmp_path: Path) -> None:
+    pipeline = installation(start_pipeline, tmp_path, BATCHGEN_OPENAI_USAGE_TIER=1)
+    pipeline.simulator.control.fault("batches.run", "slow", seconds=1)
+    first, second = (job(pipeline, prompts(pipeline, 12), name)[0] for name in "ab")
+    pipeline.services.processor.submit(first)
+    pipeline.simulator.control.fault("batches.retrieve", "error", status=404, message="No such batch")
+    assert pipeline.services.processor.submit(second).waiting_for is not None
+    pipeline.services.checker.check([first])
+    pipeline.simulator.control.config(enqueued_tokens={})
+    wait_until(lambda: not waits(pipeline.services.ids.get(second)))
+    assert pipeline.services.processor.submit(second).status is BatchStatus.PROCESSING
+    pipeline.services.advance()
+    assert [batch.accepted for batch in batches(pipeline, [first, second])] == [12, 12]
+    assert pipeline.simulator.control.billed_twice() == {}
+
+
+def test_a_batch_whose_fate_is_unknown_is_adopted_though_the_queue_is_full_by_now(
+    start_pipeline: StartPipeline, tmp_path: Path
+) -> None:
+    pipeline = installation(start_pipeline, tmp_path)
+    [name] = job(pipeline, prompts(pipeline, 12), "in-doubt")
+    pipeline.simulator.control.fault("batches.create", "drop_answer")
+    assert pipeline.services.processor.submit(name).status is BatchStatus.PENDING
+    pipeline.services.ids.learn_enqueued_limit(MODEL, 100)
+    pipeline.services.advance()
+    batch = pipeline.services.ids.get(name)
+    assert (batch.accepted, [each.requests for each in batch.iterations]) == (12, [12])
+    assert pipeline.simulator.control.billed_twice() == {}

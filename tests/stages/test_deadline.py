@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from pipeline import Pipeline, StartPipeline
 from waiting import wait_until
 
@@ -37,10 +38,12 @@ def test_a_batch_in_time_is_left_alone(start_pipeline: StartPipeline) -> None:
     assert "batches.cancel" not in pipeline.simulator.control.requests()
 
 
-def test_a_refused_cancellation_is_told_and_tried_again(start_pipeline: StartPipeline) -> None:
+@pytest.mark.parametrize("status", [400, 409, 503])
+def test_a_refused_cancellation_is_told_and_tried_again(start_pipeline: StartPipeline, status: int) -> None:
     pipeline = start_pipeline(BATCHGEN_BATCH_DEADLINE_S=0.05)
+    pipeline.services.openai.get_sync_client().max_retries = 0
     pipeline.simulator.control.fault("batches.run", "hang")
-    pipeline.simulator.control.fault("batches.cancel", "error", status=400, message="not now", times=2)
+    pipeline.simulator.control.fault("batches.cancel", "error", status=status, message="not now", times=2)
     name = submitted(pipeline)
 
     def refused() -> bool:

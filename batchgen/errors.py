@@ -291,18 +291,6 @@ class WebhookRefused(BatchgenError):
 
 
 @dataclass(eq=False)
-class CutShort(BatchgenError):
-    """A download ended before its content did."""
-
-    code = "cut_short"
-    template = "The download of {name} ended after {received} of {expected} bytes."
-    remedy_template = "It is tried again."
-    name: str
-    received: int
-    expected: int
-
-
-@dataclass(eq=False)
 class JobStopped(BatchgenError):
     """A recorded job cannot go on for now: credentials or the bucket were taken away meanwhile."""
 

@@ -79,8 +79,27 @@ def bucket(own_s3: S3Access) -> str:
     return BUCKET
 
 
+@pytest.fixture(scope="session")
+def forget_jobs(own_s3: S3Access, bucket: str) -> Callable[[str], None]:
+    """Free the names of an installation's jobs for the next one in the bucket."""
+    client = own_s3.client()
+
+    def keys(prefix: str) -> list[str]:
+        return [found["Key"] for found in client.list_objects_v2(Bucket=bucket, Prefix=prefix).get("Contents", ())]
+
+    def forget(installation: str) -> None:
+        for job in keys(f"state/jobs/{installation}/"):
+            for key in keys(f"state/{Path(job).stem}-"):
+                if key.endswith("/manifest.json"):
+                    client.delete_object(Bucket=bucket, Key=key)
+
+    return forget
+
+
 @pytest.fixture
-def start_pipeline(own_redis_url: str, own_s3: S3Access, bucket: str, tmp_path: Path) -> Iterator[StartPipeline]:
+def start_pipeline(
+    own_redis_url: str, own_s3: S3Access, bucket: str, forget_jobs: Callable[[str], None], tmp_path: Path
+) -> Iterator[StartPipeline]:
     """Start pipelines; `script` answers in the simulator, other arguments are settings by their variables' names."""
     with ExitStack() as opened:
 
@@ -104,6 +123,7 @@ def start_pipeline(own_redis_url: str, own_s3: S3Access, bucket: str, tmp_path: 
                 "BATCHGEN_STATE_DIR": str(folder / "state"),
             }
             environment |= {name: str(value) for name, value in settings.items()}
+            opened.callback(forget_jobs, environment["BATCHGEN_REDIS_PREFIX"])
             services = opened.enter_context(Services(Settings.model_validate(environment)))
             return Pipeline(services, simulator, folder, environment)
 

@@ -16,7 +16,7 @@ def build_app(services: Services, background: BackgroundWork) -> Starlette:
     events = BatchEvents(ids=services.ids, api=services.api, checker=services.checker, handler=services.handler)
     return Starlette(
         routes=[
-            health_route({"Redis": services.ids.ping, "S3": services.uploads.check}),
+            health_route({"Redis": services.ids.check_epoch, "S3": services.uploads.check}),
             webhook_route(services.webhooks, events, background),
         ]
     )

@@ -14,7 +14,16 @@ from batchgen.cli.job_options import job_options, request
 from batchgen.cli.output import json_option, print_job, print_json, say
 from batchgen.cli.progress import job_progress
 from batchgen.cli.review import approve_all, ask_all
-from batchgen.errors import AccessDenied, BatchBusy, InputError, JobStopped, Unavailable, UsageError
+from batchgen.errors import (
+    AccessDenied,
+    BatchBusy,
+    InputError,
+    JobStopped,
+    LeaseLost,
+    StatusChanged,
+    Unavailable,
+    UsageError,
+)
 from batchgen.local.info import Part
 from batchgen.services import Services
 from batchgen.stages.intake import JobRequest
@@ -77,7 +86,7 @@ def _send(services: Services, job_id: str) -> None:
     for batch_id in services.processor.due(job_id):
         try:
             services.processor.submit(batch_id)
-        except (Unavailable, BatchBusy, AccessDenied) as held:
+        except (Unavailable, BatchBusy, LeaseLost, StatusChanged, AccessDenied) as held:
             say(f"{batch_id} stays PENDING: {held}")
 
 

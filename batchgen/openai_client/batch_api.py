@@ -15,7 +15,7 @@ from structlog.stdlib import get_logger
 
 from batchgen.errors import CreateInDoubt, RequestRefused, Unavailable
 from batchgen.models import Endpoint, ValidationProblem
-from batchgen.openai_client.errors import SERVICE, message_of, openai_errors, reason_of, translate
+from batchgen.openai_client.errors import NOT_UNDERSTOOD, SERVICE, message_of, openai_errors, reason_of, translate
 from batchgen.openai_client.manager import OpenAIClientManager
 
 if TYPE_CHECKING:
@@ -95,13 +95,13 @@ class BatchApi:
             created = client.batches.create(
                 input_file_id=file_id, endpoint=endpoint.value, completion_window="24h", metadata=metadata
             )
+            return _remote(created)
         except openai.APIStatusError as error:
             if error.status_code in _DOUBTFUL or error.status_code >= _SERVER_ERROR:
                 raise CreateInDoubt(f"{error.status_code}: {message_of(error)}") from error
             raise translate(error, "batches.create") from error
-        except (openai.APIConnectionError, openai.APIResponseValidationError, httpx2.HTTPError, ValueError) as error:
+        except (openai.APIConnectionError, httpx2.HTTPError, *NOT_UNDERSTOOD) as error:
             raise CreateInDoubt(reason_of(error)) from error
-        return _remote(created)
 
     def find(self, metadata: dict[str, str], *, since: datetime) -> RemoteBatch | None:
         """The batch with exactly this metadata that was made after `since`, if the list holds one."""
@@ -201,11 +201,12 @@ class BatchApi:
 
     def _newest_first(self, since: datetime) -> Iterator[RemoteBatch]:
         with openai_errors("batches.list"):
-            for found in self._client.batches.list(limit=_PAGE):
-                batch = _remote(found)
-                if batch.created_at < since:
-                    return
-                yield batch
+            for page in self._client.batches.list(limit=_PAGE).iter_pages():
+                for found in page.data:  # None, which raises TypeError, where the answer was no list
+                    batch = _remote(found)
+                    if batch.created_at < since:
+                        return
+                    yield batch
 
 
 def _frozen(metadata: Mapping[str, str]) -> frozenset[tuple[str, str]]:
@@ -213,6 +214,8 @@ def _frozen(metadata: Mapping[str, str]) -> frozenset[tuple[str, str]]:
 
 
 def _remote(batch: SdkBatch) -> RemoteBatch:
+    if not isinstance(batch.id, str):
+        raise TypeError("the answer is no batch")
     counts = batch.request_counts
     problems: Iterable[ValidationProblem] = (
         ValidationProblem(code=each.code or "invalid", message=each.message or "", line=each.line)

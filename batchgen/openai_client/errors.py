@@ -15,6 +15,8 @@ SERVICE = "OpenAI"
 _DENIED = {401, 403}
 _WAIT = {408, 409, 429}
 _SERVER_ERROR = 500
+NOT_UNDERSTOOD = (openai.APIResponseValidationError, AttributeError, TypeError, ValueError)
+"""What the SDK, or a look at what it returns, raises for another answer than OpenAI's: a proxy's page, for example."""
 
 
 @contextmanager
@@ -26,6 +28,9 @@ def openai_errors(operation: str) -> Iterator[None]:
         raise translate(error, operation) from error
     except (openai.APIConnectionError, httpx2.HTTPError, httpx2.StreamError) as error:
         raise Unavailable(service=SERVICE, problem=f"{operation}: {reason_of(error)}") from error
+    except NOT_UNDERSTOOD as error:
+        problem = f"{operation} was answered with something else than OpenAI answers ({reason_of(error)})"
+        raise Unavailable(service=SERVICE, problem=problem, answers=True) from error
 
 
 def translate(error: openai.APIStatusError, operation: str) -> Exception:

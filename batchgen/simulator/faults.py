@@ -48,6 +48,7 @@ KINDS: dict[str, Kind] = {
     "error": Kind(HTTP_OPERATIONS, {"status": COUNT, "code": TEXT, "message": TEXT, "retry_after": NUMBER}),
     "drop_request": Kind(HTTP_OPERATIONS, {}),
     "drop_answer": Kind(HTTP_OPERATIONS, {"seconds": NUMBER}),
+    "other_answer": Kind(HTTP_OPERATIONS, {"body": TEXT, "content_type": TEXT}),
     "delay": Kind(HTTP_OPERATIONS, {"seconds": NUMBER}),
     # to a download
     "truncate": Kind(

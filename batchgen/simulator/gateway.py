@@ -80,6 +80,9 @@ class Gateway:
             await effect()
             await asyncio.sleep(fault.options.get("seconds", 0.0))
             return Cut(self._connections)
+        if fault.kind == "other_answer":
+            await effect()
+            return _other_answer(fault)
         if fault.kind == "delay":
             await asyncio.sleep(fault.options.get("seconds", 1.0))
             return await effect()
@@ -117,6 +120,11 @@ async def json_object(request: Request) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ApiError(400, "The JSON body of your request must be an object.")
     return value
+
+
+def _other_answer(fault: Fault) -> Response:
+    body = fault.options.get("body", "<html><body>A page of a proxy.</body></html>")
+    return Response(body, media_type=fault.options.get("content_type", "text/html"))
 
 
 def _planned_error(fault: Fault) -> ApiError:

@@ -27,6 +27,7 @@ from batchgen.openai_client.catalog import ModelCatalog
 from batchgen.stages.counting import TokenCounter
 from batchgen.stages.ledger import LedgerFiles
 from batchgen.stages.publication import publish
+from batchgen.stages.sending import was_decided_or_sent_on
 from batchgen.stages.settlement import Settled, settle
 from batchgen.stages.state_objects import StateObjects
 from batchgen.stages.waiting import no_longer_waiting, put_off_by_outage, waits
@@ -115,7 +116,7 @@ class CompletedBatchHandler:
         return None if file_id is None else self._api.download(file_id, path)
 
     def _settle(self, batch: Batch, folder: Path, output: Path | None, errors: Path | None, lease: Lease) -> Batch:
-        self._objects.check_not_sent_on(batch, self._ids.address)
+        self._objects.check_not_older(batch, self._ids.address, was_decided_or_sent_on)
         before = self._objects.get_files(batch, folder)
         after = folder / "after"
         after.mkdir()

@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 
 OVER_LIMIT = "over_enqueued_limit"
+_NOTHING_THERE = frozenset({404, 405})
+"""A wrong address, or a file that is gone: no fault of the requests."""
 REFUSED = "refused"
 """Our own word for a batch that OpenAI would not even take; stands where its status would."""
 
@@ -90,6 +92,8 @@ class BatchProcessor:
                     check_same_job(job, known)
                     log.info("job_continued", job_id=job.job_id)
                     return known
+                for batch in prepared.batches:
+                    self._objects.check_unused(batch, self._ids.address)
                 for batch, file in zip(prepared.batches, prepared.files, strict=True):
                     lease.check()
                     self._objects.put_inputs(batch.batch_id, file)
@@ -147,12 +151,13 @@ class BatchProcessor:
             batch = self._uploaded(batch, lease)
         except QueueFull as full:
             log.info("batch_held_back", enqueued=full.enqueued, limit=full.limit, tokens=full.tokens)
-            held = put_off(_not_sent(batch), full.message, first_s=self._poll_interval_s, longest_s=LONGEST_OUTAGE_S)
+            unsent = _not_sent(self._ids.get(batch.batch_id))  # which may have been cut meanwhile
+            held = put_off(unsent, full.message, first_s=self._poll_interval_s, longest_s=LONGEST_OUTAGE_S)
             return self._ids.save(held, lease)
         except TooLarge as large:
-            return self._refused(batch, ValidationProblem(code=OVER_LIMIT, message=large.message, line=1), lease)
+            return self._invalid(batch, ValidationProblem(code=OVER_LIMIT, message=large.message, line=1), lease)
         except RequestRefused as refused:
-            return self._refused(batch, _problem(refused), lease)
+            return self._refused(batch, refused, lease)
         return self._create(batch, lease)
 
     def _with_known_intent(self, batch: Batch, lease: Lease) -> Batch:
@@ -190,7 +195,8 @@ class BatchProcessor:
             return self._ids.save(batch.with_current(requests_tokens=fitted.tokens), lease)
         log.warning("batch_cut", requests=fitted.requests, of=current.requests, limit=limit)
         if current.input_file_id is not None:
-            self._api.delete_file(current.input_file_id)
+            with suppress(RequestRefused):  # some compatible servers delete nothing
+                self._api.delete_file(current.input_file_id)
         cut = batch.with_current(
             requests=fitted.requests,
             requests_bytes=fitted.bytes,
@@ -233,7 +239,7 @@ class BatchProcessor:
             log.warning("create_in_doubt", problem=doubt.problem)
             return self._wait_for_answer(batch, lease)
         except RequestRefused as refused:
-            return self._refused(batch, _problem(refused), lease)
+            return self._refused(batch, refused, lease)
         except Unavailable as busy:
             if limit := stated_limit(busy.problem):
                 self._ids.learn_enqueued_limit(batch.model, limit)
@@ -263,7 +269,15 @@ class BatchProcessor:
         )
         return self._ids.save(waiting, lease)
 
-    def _refused(self, batch: Batch, problem: ValidationProblem, lease: Lease) -> Batch:
+    def _refused(self, batch: Batch, refused: RequestRefused, lease: Lease) -> Batch:
+        if refused.status not in _NOTHING_THERE:
+            return self._invalid(batch, ValidationProblem(code="batch_refused", message=refused.problem), lease)
+        log.error("batch_put_off", operation=refused.operation, problem=refused.problem)
+        unsent = _not_sent(self._ids.get(batch.batch_id)).with_current(input_file_id=None, upload_began_at=None)
+        held = put_off(unsent, str(refused), first_s=self._poll_interval_s, longest_s=LONGEST_OUTAGE_S)
+        return self._ids.save(held.model_copy(update={"last_error": str(refused)}), lease)
+
+    def _invalid(self, batch: Batch, problem: ValidationProblem, lease: Lease) -> Batch:
         failed = no_longer_waiting(
             _not_sent(batch).with_current(openai_status=REFUSED, validation_errors=(problem,))
         ).model_copy(update={"last_error": problem.message})
@@ -286,7 +300,3 @@ class BatchProcessor:
 def _not_sent(batch: Batch) -> Batch:
     """The batch after a create call that is known to have made nothing."""
     return batch.with_current(sent_at=None, admitted=False)
-
-
-def _problem(refused: RequestRefused) -> ValidationProblem:
-    return ValidationProblem(code="batch_refused", message=refused.problem)

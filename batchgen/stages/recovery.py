@@ -98,15 +98,15 @@ class StateRecovery:
 
     def _mended(self, ids: BatchIdManager, batch_id: str) -> bool:
         """Whether S3 knew more of a batch that Redis has: Redis came back in an older state."""
-        manifest, batch = self._objects.get_manifest(batch_id), ids.get(batch_id)
-        if manifest is None:
-            return False
-        newer = manifest if is_ahead(manifest, batch) else with_intent_of(manifest, batch)
-        if newer is batch:
-            return False
-        if newer is not manifest:  # sent again since: submit finds that sending at OpenAI
-            newer = no_longer_waiting(newer).model_copy(update={"status": BatchStatus.PENDING})
-        log.warning("batch_mended", batch_id=batch_id, status=newer.status, was=batch.status)
-        with ids.lease(batch_id) as lease:
+        with ids.lease(batch_id, patience_s=2 * ids.lease_s) as lease:
+            manifest, batch = self._objects.get_manifest(batch_id), ids.get(batch_id)
+            if manifest is None:
+                return False
+            newer = manifest if is_ahead(manifest, batch) else with_intent_of(manifest, batch)
+            if newer is batch:
+                return False
+            if newer is not manifest:  # sent again since: submit finds that sending at OpenAI
+                newer = no_longer_waiting(newer).model_copy(update={"status": BatchStatus.PENDING})
+            log.warning("batch_mended", batch_id=batch_id, status=newer.status, was=batch.status)
             ids.replace(newer, lease, found=batch.status)
         return True

@@ -32,8 +32,9 @@ class ResendWriter:
         self._count_tokens = count_tokens
         self._hash = hashlib.sha256()
         self._requests = self._bytes = self._tokens = 0
-        # What is asked again was asked in this iteration, so without feedback it fits; feedback may use what is left.
-        self._room_for_feedback = max(0, MAX_BYTES - batch.current.requests_bytes)
+        # What is asked again was asked before, so without feedback it fits; feedback may use what is left.
+        asked = sum(iteration.requests_bytes for iteration in batch.iterations)
+        self._room_for_feedback = max(0, MAX_BYTES - asked)
 
     def add(self, entry: LedgerEntry, record: Record) -> None:
         """Ask a record again."""

@@ -16,6 +16,7 @@ from batchgen.stages.counting import TokenCounter
 from batchgen.stages.decision import Action, Decided, apply
 from batchgen.stages.ledger import LedgerFiles, recount
 from batchgen.stages.publication import publish
+from batchgen.stages.sending import was_sent_on
 from batchgen.stages.state_objects import StateObjects
 from batchgen.stages.workspace import Workspace
 from batchgen.storage.batch_ids import BatchIdManager
@@ -80,7 +81,7 @@ class BatchReviewer:
             if iteration is not None and iteration != batch.iteration:
                 problem = f"it is about iteration {iteration}, and the batch is in iteration {batch.iteration}"
                 raise DecisionRefused(batch_id, problem, "Look at the newest results and decide again.")
-            self._objects.check_not_sent_on(batch, self._ids.address)
+            self._objects.check_not_older(batch, self._ids.address, was_sent_on)
             with bound_contextvars(job_id=batch.job_id, batch_id=batch_id, iteration=batch.iteration):
                 return self._decide(batch, action, reviewer, note, record_ids, lease)
 

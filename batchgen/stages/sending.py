@@ -33,9 +33,14 @@ def is_ahead(manifest: Batch, batch: Batch) -> bool:
     )
 
 
-def was_sent_on(manifest: Batch, batch: Batch) -> bool:
+def was_sent_on(batch: Batch, manifest: Batch) -> bool:
     """Whether a later iteration than the batch's was sent: to judge this one again would send that one again."""
     return any(each.number > batch.iteration and each.send for each in manifest.iterations)
+
+
+def was_decided_or_sent_on(batch: Batch, manifest: Batch) -> bool:
+    """Whether a person has decided since, too: to judge this one again would undo the decision."""
+    return len(manifest.decisions) > len(batch.decisions) or was_sent_on(batch, manifest)
 
 
 def with_intent_of(manifest: Batch, batch: Batch) -> Batch:

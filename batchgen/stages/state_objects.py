@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import orjson
 
-from batchgen.errors import StateLost
+from batchgen.errors import JobConflict, StateLost
 from batchgen.models import Batch, BatchFile, Job, ProcessedBatchData
 from batchgen.stages.ledger import LedgerFiles
-from batchgen.stages.sending import was_sent_on
+from batchgen.stages.sending import is_ahead
 from batchgen.storage import object_names as names
 from batchgen.storage.uploads import BatchUploadManager
 
@@ -76,6 +77,7 @@ class StateObjects:
         """
         manifest = {
             "format": MANIFEST_FORMAT,
+            "installation": self._installation,
             "job": job.model_dump(mode="json"),
             "batch": batch.model_dump(mode="json"),
         }
@@ -83,18 +85,37 @@ class StateObjects:
 
     def get_manifest(self, batch_id: str) -> Batch | None:
         """The batch as its manifest holds it, or None if it has none."""
+        document = self._manifest(batch_id)
+        return None if document is None else Batch.model_validate(document["batch"])
+
+    def _manifest(self, batch_id: str) -> dict[str, Any] | None:
         try:
-            document = orjson.loads(self._uploads.read(names.manifest_key(batch_id)))
+            document: dict[str, Any] = orjson.loads(self._uploads.read(names.manifest_key(batch_id)))
         except FileNotFoundError:
             return None
-        return Batch.model_validate(document["batch"])
+        return document
 
-    def check_not_sent_on(self, batch: Batch, redis: str) -> None:
-        """Raise StateLost where the manifest tells of a later sending than Redis (named so for the message) does."""
+    def check_unused(self, batch: Batch, redis: str) -> None:
+        """Raise where the objects of a batch that is new to Redis (named so for the message) belong to another.
+
+        JobConflict: to another installation. StateLost: to this one, which has done more than to begin with it.
+        """
+        document = self._manifest(batch.batch_id)
+        if document is None:
+            return
+        installation = document.get("installation", self._installation)
+        if installation != self._installation:
+            problem = f"the installation (it is one of {installation!r}, whose results lie in the same bucket)"
+            raise JobConflict(job_id=batch.job_id, differences=problem)
+        if is_ahead(known := Batch.model_validate(document["batch"]), batch) or known.current.send:
+            raise StateLost(redis=redis, problem=f"S3 knows batch {batch.batch_id}, and Redis does not")
+
+    def check_not_older(self, batch: Batch, redis: str, is_older: Callable[[Batch, Batch], bool]) -> None:
+        """Raise StateLost where the batch, as Redis (named so for the message) has it, is older than its manifest."""
         manifest = self.get_manifest(batch.batch_id)
-        if manifest is not None and was_sent_on(manifest, batch):
-            problem = f"S3 knows iteration {manifest.iteration} of batch {batch.batch_id}, and Redis {batch.iteration}"
-            raise StateLost(redis=redis, problem=problem)
+        if manifest is not None and is_older(batch, manifest):
+            known, found = (f"iteration {of.iteration}, decisions {len(of.decisions)}" for of in (manifest, batch))
+            raise StateLost(redis=redis, problem=f"of batch {batch.batch_id} S3 knows {known}, and Redis {found}")
 
     def put_job(self, job: Job) -> None:
         """Store a job, once all its batches are: whoever rebuilds Redis takes it as whole."""

@@ -36,11 +36,14 @@ _USED = ("files.create", "files.retrieve", "files.content", "batches.create", "b
 
 
 def _http(random_: random.Random) -> dict[str, Any]:
-    kind = random_.choice(["error", "drop_request", "drop_answer", "delay"])
+    kind = random_.choice(["error", "drop_request", "drop_answer", "other_answer", "delay"])
+    operation = random_.choice(_USED)
+    if kind == "other_answer" and operation == "files.content":
+        kind = "drop_answer"  # which file is the right one, nobody can tell there but by its size
     options: dict[str, Any] = {"delay": {"seconds": 0.05}}.get(kind, {})
     if kind == "error":
         options = {"status": random_.choice([408, 409, 429, 500, 503]), "retry_after": 0.01}
-    return {"operation": random_.choice(_USED), "kind": kind, **options}
+    return {"operation": operation, "kind": kind, **options}
 
 
 def _download(random_: random.Random) -> dict[str, Any]:

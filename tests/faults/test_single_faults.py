@@ -17,6 +17,7 @@ ON_A_REQUEST: dict[str, dict[str, Any]] = {
     "error": {"status": 500, "retry_after": 0.01},
     "drop_request": {},
     "drop_answer": {},
+    "other_answer": {},
     "delay": {"seconds": 0.1},
 }
 ON_A_DOWNLOAD = [
@@ -81,6 +82,9 @@ _ON_REQUESTS = [
 ]
 CASES = [
     *_ON_REQUESTS,
+    Case("batches.create", "other_answer", {"body": "{}", "content_type": "application/json"}),
+    Case("batches.list", "other_answer", {"body": "{}", "content_type": "application/json"}),
+    Case("batches.retrieve", "other_answer", {"body": "", "content_type": "application/json"}),
     *(Case("files.content", kind, options) for kind, options in ON_A_DOWNLOAD),
     *(Case("batches.run", kind, options) for kind, options in ON_A_BATCH),
     *(Case("requests", "answer", options) for options in ANSWERS),

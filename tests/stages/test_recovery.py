@@ -9,7 +9,7 @@ import pytest
 from pipeline import Pipeline, StartPipeline
 from redis import Redis
 
-from batchgen.errors import BatchgenError, RecoveryFailed, StateLost
+from batchgen.errors import BatchgenError, JobConflict, RecoveryFailed, StateLost
 from batchgen.lifecycle import BatchStatus
 from batchgen.models import Batch, Job
 from batchgen.services import Services
@@ -236,6 +236,51 @@ def test_a_redis_that_forgot_a_later_sending_judges_nothing_again(start_pipeline
         services.advance("lost")
         assert services.ids.get("lost-0001").accepted == 4
     assert pipeline.simulator.control.billed_twice() == {}
+
+
+def test_a_redis_that_forgot_a_whole_job_lets_nobody_begin_it_anew(pipeline: Pipeline) -> None:
+    pipeline.run(pipeline.prompts(1, "other.jsonl"), name="other")
+
+    def began(pipeline: Pipeline) -> None:
+        created(pipeline)
+        submitted(pipeline)
+
+    older(pipeline, began)
+    with pytest.raises(StateLost, match="batchgen recover"):
+        created(pipeline)
+    with restarted(pipeline) as services:
+        assert services.recovery.recover().jobs == 1
+        services.advance("lost")
+        assert services.ids.get("lost-0001").accepted == 4
+    assert pipeline.simulator.control.billed_twice() == {}
+
+
+def test_a_redis_that_forgot_a_decision_does_not_undo_it(pipeline: Pipeline) -> None:
+    created(pipeline)
+    done_at_openai(pipeline)
+
+    def decided(pipeline: Pipeline) -> None:
+        in_review(pipeline)
+        pipeline.services.reviewer.decide("lost-0001", Action.REJECT, reviewer="Ada", record_ids=["p0"])
+
+    older(pipeline, decided)
+    with pytest.raises(StateLost):
+        pipeline.services.handler.process("lost-0001")
+    with restarted(pipeline) as services:
+        services.recovery.recover()
+        batch = services.ids.get("lost-0001")
+        assert (batch.status, batch.accepted, batch.refused) == (BatchStatus.COMPLETED, 3, 1)
+        assert {line["record_id"] for line in pipeline.lines(batch)} == {"p1", "p2", "p3"}
+
+
+def test_a_job_of_another_installation_in_the_bucket_is_not_written_over(
+    pipeline: Pipeline, start_pipeline: StartPipeline
+) -> None:
+    created(pipeline)
+    before = pipeline.services.uploads.read("state/lost-0001/manifest.json")
+    with pytest.raises(JobConflict, match="installation"):
+        created(start_pipeline())
+    assert pipeline.services.uploads.read("state/lost-0001/manifest.json") == before
 
 
 def test_two_recoveries_at_once_are_one(pipeline: Pipeline) -> None:

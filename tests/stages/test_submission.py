@@ -170,3 +170,15 @@ def test_a_download_that_is_cut_cleanly_is_fetched_again(pipeline: Pipeline) -> 
     pipeline.simulator.control.fault("files.content", "truncate", fraction=0.5, at="line", ending="clean")
     batch = pipeline.run(pipeline.prompts(20))
     assert (batch.accepted, batch.iteration) == (20, 1)
+
+
+@pytest.mark.parametrize("operation", ["files.create", "batches.create"])
+def test_an_address_with_nothing_there_uses_up_no_try(pipeline: Pipeline, operation: str) -> None:
+    job = pipeline.services.processor.create_job(JobRequest("prompt", pipeline.prompts(2), max_retries=0))
+    pipeline.simulator.control.fault(operation, "error", status=404, message="Not Found")
+    held = pipeline.services.processor.submit(job.batch_ids[0])
+    assert held.status is BatchStatus.PENDING
+    assert "Not Found" in (held.waiting_for or "")
+    pipeline.services.advance(job.job_id)
+    batch = pipeline.services.ids.get(job.batch_ids[0])
+    assert (batch.accepted, batch.retry_count, batch.last_error) == (2, 0, None)

@@ -1,4 +1,4 @@
-"""What a job leaves behind everywhere, in a form in which two runs of it are equal: without times and OpenAI's ids."""
+"""What a job leaves behind, in a form in which two runs of it are equal: without times, ids and the installation."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _REPLACED = (
     (re.compile(r"\b(batch_|batch_req_|file-|chatcmpl-|req_)[0-9a-f][0-9a-f_-]{5,}"), r"\1*"),
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)"), "TIME"),
     (re.compile(r'("created(_at)?": ?)\d+'), r"\1TIME"),
-    (re.compile(r'("request_id": ?)"[^"]+"'), r'\1"*"'),
+    (re.compile(r'("(?:request_id|installation)": ?)"[^"]+"'), r'\1"*"'),
 )
 PREFIXES = ("batch/", "state/")
 _NEVER_ENDS = -1

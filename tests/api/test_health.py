@@ -22,6 +22,14 @@ def test_it_names_what_is_away(start_pipeline: StartPipeline, background: Backgr
     assert (answer.status_code, answer.json()) == (503, {"ok": False, "away": ["Redis"]})
 
 
+def test_a_redis_that_was_lost_is_not_the_one_it_knows(receiver: Receiver) -> None:
+    httpx.get(f"{receiver.url}/health")
+    services = receiver.pipeline.services
+    services.ids.for_recovery().begin_epoch()
+    answer = httpx.get(f"{receiver.url}/health")
+    assert (answer.status_code, answer.json()) == (503, {"ok": False, "away": ["Redis"]})
+
+
 def test_it_names_a_bucket_that_is_gone(start_pipeline: StartPipeline, background: BackgroundWork) -> None:
     pipeline = start_pipeline(OPENAI_WEBHOOK_SECRET=SECRET, BATCHGEN_S3_BUCKET="nowhere")
     with serving(pipeline, background) as receiver:

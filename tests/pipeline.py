@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -96,37 +97,50 @@ def forget_jobs(own_s3: S3Access, bucket: str) -> Callable[[str], None]:
     return forget
 
 
+@pytest.fixture(scope="session")
+def pipelines_in(
+    own_redis_url: str, own_s3: S3Access, bucket: str, forget_jobs: Callable[[str], None]
+) -> Callable[[Path], AbstractContextManager[StartPipeline]]:
+    """What starts pipelines in a folder; all of them end with the `with` block."""
+
+    @contextmanager
+    def pipelines(where: Path) -> Iterator[StartPipeline]:
+        with ExitStack() as opened:
+            yield partial(_start, opened, where)
+
+    def _start(opened: ExitStack, where: Path, script: Script | None = None, **settings: Any) -> Pipeline:
+        folder = where / secrets.token_hex(4)
+        folder.mkdir()
+        simulator = opened.enter_context(SimulatorServer(data_dir=folder / "simulator", script=script))
+        environment = {
+            "OPENAI_API_KEY": "sk-test",
+            "OPENAI_BASE_URL": simulator.base_url,
+            "REDIS_URL": own_redis_url,
+            "AWS_ACCESS_KEY_ID": own_s3.access_key,
+            "AWS_SECRET_ACCESS_KEY": own_s3.secret_key,
+            "AWS_REGION": "us-east-1",
+            "AWS_ENDPOINT_URL_S3": own_s3.endpoint,
+            "BATCHGEN_S3_BUCKET": bucket,
+            "BATCHGEN_PUBLIC_URL": f"{own_s3.endpoint}/{bucket}",
+            "BATCHGEN_REDIS_PREFIX": f"t{secrets.token_hex(6)}",
+            "BATCHGEN_POLL_INTERVAL_S": "0.02",
+            "BATCHGEN_ADOPT_WAIT_S": "0.2",
+            "BATCHGEN_STATE_DIR": str(folder / "state"),
+        }
+        environment |= {name: str(value) for name, value in settings.items()}
+        opened.callback(forget_jobs, environment["BATCHGEN_REDIS_PREFIX"])
+        services = opened.enter_context(Services(Settings.model_validate(environment)))
+        return Pipeline(services, simulator, folder, environment)
+
+    return pipelines
+
+
 @pytest.fixture
 def start_pipeline(
-    own_redis_url: str, own_s3: S3Access, bucket: str, forget_jobs: Callable[[str], None], tmp_path: Path
+    pipelines_in: Callable[[Path], AbstractContextManager[StartPipeline]], tmp_path: Path
 ) -> Iterator[StartPipeline]:
     """Start pipelines; `script` answers in the simulator, other arguments are settings by their variables' names."""
-    with ExitStack() as opened:
-
-        def start(script: Script | None = None, **settings: Any) -> Pipeline:
-            folder = tmp_path / secrets.token_hex(4)
-            folder.mkdir()
-            simulator = opened.enter_context(SimulatorServer(data_dir=folder / "simulator", script=script))
-            environment = {
-                "OPENAI_API_KEY": "sk-test",
-                "OPENAI_BASE_URL": simulator.base_url,
-                "REDIS_URL": own_redis_url,
-                "AWS_ACCESS_KEY_ID": own_s3.access_key,
-                "AWS_SECRET_ACCESS_KEY": own_s3.secret_key,
-                "AWS_REGION": "us-east-1",
-                "AWS_ENDPOINT_URL_S3": own_s3.endpoint,
-                "BATCHGEN_S3_BUCKET": bucket,
-                "BATCHGEN_PUBLIC_URL": f"{own_s3.endpoint}/{bucket}",
-                "BATCHGEN_REDIS_PREFIX": f"t{secrets.token_hex(6)}",
-                "BATCHGEN_POLL_INTERVAL_S": "0.02",
-                "BATCHGEN_ADOPT_WAIT_S": "0.2",
-                "BATCHGEN_STATE_DIR": str(folder / "state"),
-            }
-            environment |= {name: str(value) for name, value in settings.items()}
-            opened.callback(forget_jobs, environment["BATCHGEN_REDIS_PREFIX"])
-            services = opened.enter_context(Services(Settings.model_validate(environment)))
-            return Pipeline(services, simulator, folder, environment)
-
+    with pipelines_in(tmp_path) as start:
         yield start
 
 

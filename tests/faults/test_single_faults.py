@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
-from pipeline import Pipeline
+from pipeline import Pipeline, StartPipeline
 
 from batchgen.simulator.faults import HTTP_OPERATIONS, KINDS
 from batchgen.stages.intake import JobRequest
@@ -95,14 +98,25 @@ def test_every_kind_has_a_case() -> None:
     assert {case.kind for case in CASES} == set(KINDS)
 
 
+@pytest.fixture(scope="module")
+def one_pipeline(
+    pipelines_in: Callable[[Path], AbstractContextManager[StartPipeline]], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Pipeline]:
+    """The pipeline of all cases: to start one for each would take longer than the cases."""
+    with pipelines_in(tmp_path_factory.mktemp("single-faults")) as start:
+        yield start()
+
+
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_a_fault_alone_loses_nothing_and_pays_nothing_twice(
-    pipeline: Pipeline, case: Case, monkeypatch: pytest.MonkeyPatch
+    one_pipeline: Pipeline, case: Case, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    pipeline = one_pipeline
     # A sweep over the list needs two batches under way, a look at one batch only one.
     requests = RECORDS if case.operation == "batches.retrieve" else RECORDS_A_BATCH
     monkeypatch.setattr("batchgen.storage.batch_files.FileLimits.__init__.__defaults__", (requests, 10**6, None))
     control = pipeline.simulator.control
+    control.reset()
     control.config(window_seconds=1)  # what hangs expires
     control.fault(case.operation, case.kind, **case.options)
     job = pipeline.services.processor.create_job(JobRequest("prompt", pipeline.prompts(RECORDS)))

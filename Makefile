@@ -5,10 +5,10 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 JOBS ?= 2
 
-.PHONY: help install lint test coverage test-faults soak test-ui demo bench up down lock
+.PHONY: help install lint test coverage test-faults soak test-deployed test-ui demo bench up down lock
 
 help: ## List the targets
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 install: $(STAMP) ## Make .venv from the pinned and hashed requirements.lock
 
@@ -32,13 +32,15 @@ test: $(STAMP) ## Run the tests; they start their own Redis, S3, simulator and P
 coverage: ## Run the same tests and show which lines none of them reaches
 	$(MAKE) test PYTEST_OPTIONS="--cov --cov-report=term:skip-covered"
 
-test-faults: $(STAMP) ## Run jobs under faults: kill -9 at every effect, faults of OpenAI, crashes of a deployed installation
+test-faults: $(STAMP) ## Run jobs under faults: kill -9 at every effect, every fault alone and together, services away
 	$(BIN)/pytest tests/faults/test_crash_points.py
-	$(BIN)/pytest tests/deployed_runs tests/faults --ignore=tests/faults/test_crash_points.py \
-		-n $(JOBS) --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest tests/faults --ignore=tests/faults/test_crash_points.py -n $(JOBS)
 
 soak: $(STAMP) ## Search for faults at random, for long: FAULT_RUNS (1000) runs from FAULT_SEED on
 	FAULT_RUNS=$${FAULT_RUNS:-1000} $(BIN)/pytest tests/faults -n $(JOBS) --timeout=0
+
+test-deployed: $(STAMP) ## Drive a deployed installation: its triggers, schedules and reviews, crashes of Prefect and its worker
+	$(BIN)/pytest tests/deployed_runs
 
 test-ui: $(STAMP) ## Drive the Prefect UI in a browser (needs Debian's chromium)
 	$(BIN)/pytest tests/ui --timeout=240

@@ -426,3 +426,26 @@ class UnsafeObjectName(BatchgenError):
 
 OF_ALL_BATCHES = (Unavailable, AccessDenied, BucketMissing, StateLost, LeaseLost, StatusChanged, BatchBusy)
 """What one batch cannot help: told to whoever drives the stages, and no batch is blamed for it."""
+
+
+# Generated code.
+
+
+@dataclass(eq=False)
+class SandboxBroken(BatchgenError):
+    """A sandbox that worked before cannot be started any more."""
+
+    code = "sandbox_broken"
+    template = "The sandbox for generated code does not start: {problem}."
+    remedy_template = "batchgen doctor tells what it needs. No generated code was run."
+    problem: str
+
+
+@dataclass(eq=False)
+class EnvironmentFailed(BatchgenError):
+    """The packages that the code under test needs cannot be installed."""
+
+    code = "environment_failed"
+    template = "The environment of the code under test cannot be made: {problem}."
+    remedy_template = "Name what it needs with --option requirements='name==version other', or mend its metadata."
+    problem: str

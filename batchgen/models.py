@@ -179,6 +179,8 @@ class Batch(Frozen):
     """Records refused or failed, by reason code."""
     proof: Proof | None = None
     """None until an iteration was settled."""
+    material_sha256: str | None = None
+    """Fingerprint of what the data type packed for judging, which lies beside the records; None where it did not."""
 
     iterations: tuple[Iteration, ...]
     ledger: str | None = None

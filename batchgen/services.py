@@ -107,7 +107,7 @@ class Services:
     @cached_property
     def workspace(self) -> Workspace:
         """Folders for working files."""
-        return Workspace(self.settings.state_dir / "work")
+        return Workspace(self.settings.state_dir / "work", self.settings.state_dir / "cache")
 
     @cached_property
     def processor(self) -> BatchProcessor:

@@ -31,7 +31,7 @@ def show_estimate(wanted: JobRequest, *, as_json: bool) -> int:
     settings = load_settings()
     with Services(settings) as services, tempfile.TemporaryDirectory(prefix="batchgen-") as folder:
         catalog = ModelCatalog.load(settings.model_catalog)
-        estimated = estimate_job(wanted, Path(folder), catalog=catalog, s3=services.s3)
+        estimated = estimate_job(wanted, Path(folder), catalog=catalog, s3=services.s3, cache=services.workspace.cache)
     if as_json:
         print_json(
             {

@@ -46,11 +46,23 @@ class BadRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Workplace:
+    """What a data type may use of the machine that it works on."""
+
+    cache: Path
+    """A folder that outlives the process and is shared with others: what is put there can be made anew."""
+    material: Path | None = None
+    """The file that the fetcher packed beside the records, if it did."""
+
+
+@dataclass(frozen=True, slots=True)
 class Feedback:
     """Why the last answer was not accepted: goes into the next prompt where it can help."""
 
     reason: str
     detail: str
+    evidence: Any = None
+    """What the refusal of that answer carried for the next judgement."""
 
 
 @dataclass(slots=True)
@@ -67,6 +79,10 @@ class Refused:
     reason: str
     detail: str
     helps_next_try: bool = True
+    evidence: Any = None
+    """JSON-able facts for the reviewer, and for the judgement of the next answer to the same record."""
+    final: bool = False
+    """Whether to ask again is not worth it, even with tries left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +97,17 @@ class Result:
 class DataFetcherStrategy(ABC, Generic[Options]):
     """Turns an opened source into records, as a stream, in an order that is the same from run to run."""
 
+    def __init__(self, workplace: Workplace | None = None) -> None:
+        """Take a workplace, where the options may ask for more than reading the source."""
+        self.workplace = workplace
+
     @abstractmethod
     def fetch(self, source: OpenedSource, options: Options) -> Iterator[Record | BadRow]:
         """Yield records and rows that cannot be one; raises SourceUnreadable for a source that is none of its kind."""
+
+    def pack(self, source: OpenedSource, options: Options, path: Path) -> bool:
+        """Write what judging needs beside the records, the same bytes for the same source; False: nothing is needed."""
+        return False
 
 
 class PromptGenerator(ABC, Generic[Options]):
@@ -100,12 +124,19 @@ class PromptGenerator(ABC, Generic[Options]):
 class ResultStrategy(ABC, Generic[Options]):
     """Judges the text of an answer. Empty, refused, cut and filtered answers never come here."""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, workplace: Workplace | None = None) -> None:
+        """Take a workplace where answers are to be judged; what is stored can be written without."""
         self.options = options
+        self.workplace = workplace
+
+    @property
+    def parallel(self) -> int:
+        """How many answers may be judged at once, each in a thread of its own."""
+        return 1
 
     @abstractmethod
-    def judge(self, record: Record, text: str) -> Accepted | Refused:
-        """Accept the answer with its value, or refuse it with a reason code."""
+    def judge(self, record: Record, text: str, former: Feedback | None = None) -> Accepted | Refused:
+        """Accept the answer with its value, or refuse it with a reason code; `former` is why the last was refused."""
 
     def write_objects(self, results: Iterable[Result], folder: Path) -> None:
         """Write files that readers want beside results.jsonl into `folder`; each becomes an object of its name."""

@@ -12,6 +12,8 @@ class OpenedSource:
 
     location: str
     path: Path
+    distribution: str | None = None
+    """The installed distribution that brings it, where it was named as a package."""
 
     @property
     def suffix(self) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from structlog.contextvars import bound_contextvars
 from structlog.stdlib import get_logger
 
+from batchgen.data_types.contract import Workplace
 from batchgen.errors import (
     AccessDenied,
     BatchgenError,
@@ -128,6 +129,7 @@ class CompletedBatchHandler:
             errors=errors,
             price=self._price(batch.model),
             count_tokens=self._token_counter(batch),
+            workplace=self._workplace(batch, folder),
         )
         data = settled.data
         log.info(
@@ -145,6 +147,12 @@ class CompletedBatchHandler:
             number, digest = settled.next_iteration.number, settled.next_iteration.requests_sha256
             self._objects.put_requests(batch.batch_id, number, settled.requests_path, digest)
         return self._move(_with_outcome(batch, settled), settled, before, after, lease)
+
+    def _workplace(self, batch: Batch, folder: Path) -> Workplace:
+        material = None
+        if batch.material_sha256 is not None:
+            material = self._objects.get_material(batch, folder / "material")
+        return Workplace(self._workspace.cache, material)
 
     def _move(self, batch: Batch, settled: Settled, before: LedgerFiles, folder: Path, lease: Lease) -> Batch:
         data = settled.data

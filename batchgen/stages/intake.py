@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any
 from structlog.stdlib import get_logger
 
 from batchgen.data_types import get_data_type, parse_options
-from batchgen.data_types.contract import BadRow, DataType, TypeOptions
+from batchgen.data_types.contract import BadRow, DataType, TypeOptions, Workplace
 from batchgen.errors import BadSourceRow, JobConflict, SourceEmpty, UsageError
 from batchgen.models import Batch, BatchFile, Endpoint, Iteration, Job
 from batchgen.openai_client.catalog import ModelCatalog
 from batchgen.openai_client.tokens import counter_for
 from batchgen.sources import open_source
 from batchgen.storage.batch_files import BatchFileCreator, Entry, FileLimits
+from batchgen.storage.uploads import file_sha256
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -67,6 +68,8 @@ class Prepared:
     job: Job
     batches: list[Batch]
     files: list[BatchFile]
+    material: Path | None
+    """What the data type packed for judging."""
 
 
 def prepare(
@@ -76,6 +79,7 @@ def prepare(
     catalog: ModelCatalog,
     usage_tier: int | None,
     s3: Callable[[], S3Client] | None,
+    cache: Path,
 ) -> Prepared:
     """Read the source and write the batch files into `folder`; raises InputError, and then nothing has happened."""
     data_type = get_data_type(request.data_type)
@@ -103,9 +107,12 @@ def prepare(
     )
     client = s3() if s3 is not None and request.source.startswith("s3://") else None
     with open_source(request.source, work_dir=folder, s3=client) as source:
-        fetched = data_type.fetcher().fetch(source, options)
+        fetcher = data_type.fetcher(Workplace(cache))
+        fetched = fetcher.fetch(source, options)
         entries = _entries(request, islice(fetched, request.limit), data_type, options)
         files = list(creator.create(entries, lambda number: _batch_id(job_id, number)))
+        packed = folder / "material"
+        material = packed if fetcher.pack(source, options, packed) else None
     if not any(file.requests for file in files):
         bad = sum(file.bad_rows for file in files)
         advice = "Every row was skipped as bad; run it without --skip-bad-rows to see why."
@@ -124,9 +131,10 @@ def prepare(
         batch_ids=tuple(_batch_id(job_id, number) for number in range(1, len(files) + 1)),
         created_at=now,
     )
-    batches = [_batch(job, number, file) for number, file in enumerate(files, 1)]
+    sha256 = None if material is None else file_sha256(material)
+    batches = [_batch(job, number, file, sha256) for number, file in enumerate(files, 1)]
     log.info("job_prepared", job_id=job_id, records=job.records, batches=len(batches), model=model)
-    return Prepared(job, batches, files)
+    return Prepared(job, batches, files, material)
 
 
 def check_same_job(asked: Job, known: Job) -> None:
@@ -150,7 +158,7 @@ def _entries(
             yield Entry(item.record_id, item.data, make_prompt(item))
 
 
-def _batch(job: Job, number: int, file: BatchFile) -> Batch:
+def _batch(job: Job, number: int, file: BatchFile, material_sha256: str | None) -> Batch:
     first = Iteration(
         number=1,
         requests=file.requests,
@@ -166,6 +174,7 @@ def _batch(job: Job, number: int, file: BatchFile) -> Batch:
         options=job.options,
         model=job.model,
         endpoint=job.endpoint,
+        material_sha256=material_sha256,
         created_at=job.created_at,
         updated_at=job.created_at,
         max_retries=job.max_retries,

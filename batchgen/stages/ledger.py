@@ -17,6 +17,7 @@ from typing import Any, BinaryIO, Self
 
 import orjson
 
+from batchgen.data_types.contract import Feedback
 from batchgen.lifecycle import has_tries_left
 from batchgen.models import Batch, ProcessedBatchData, Proof, RecordList
 from batchgen.storage.batch_files import custom_id_prefix
@@ -51,19 +52,34 @@ class LedgerEntry:
     detail: str
     output: Any = None
     helps_next_try: bool = False
+    evidence: Any = None
+    """What the data type keeps of a refused answer, for the reviewer and the next judgement."""
 
     def line(self) -> bytes:
         """Its line in ledger.jsonl."""
         return orjson.dumps(asdict(self), option=orjson.OPT_APPEND_NEWLINE)
 
     def after_failed_try(
-        self, *, ends_as: RecordState, reason: str, detail: str, output: Any, helps: bool, max_retries: int
+        self,
+        *,
+        ends_as: RecordState,
+        reason: str,
+        detail: str,
+        output: Any,
+        helps: bool,
+        max_retries: int,
+        evidence: Any = None,
+        final: bool = False,
     ) -> LedgerEntry:
-        """One more failed try: open again while tries are left, else as `ends_as`."""
+        """One more failed try: open again while tries are left, unless it is `final`, else as `ends_as`."""
         tries = self.tries + 1
-        left = has_tries_left(failed_tries=tries, max_retries=max_retries)
+        left = has_tries_left(failed_tries=tries, max_retries=max_retries) and not final
         state = RecordState.OPEN if left else ends_as
-        return LedgerEntry(self.row, self.record_id, state, tries, reason, detail, output, helps)
+        return LedgerEntry(self.row, self.record_id, state, tries, reason, detail, output, helps, evidence)
+
+    def feedback(self) -> Feedback | None:
+        """Why the last answer was refused, where one was."""
+        return Feedback(self.reason, self.detail, self.evidence) if self.tries else None
 
 
 @dataclass(slots=True)  # not frozen: made once for every record

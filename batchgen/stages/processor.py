@@ -82,7 +82,14 @@ class BatchProcessor:
         Raises InputError for what cannot be used (nothing is left behind then), BatchBusy, Unavailable.
         """
         with self._workspace.folder("job") as folder:
-            prepared = prepare(request, folder, catalog=self._catalog, usage_tier=self._usage_tier, s3=self._s3)
+            prepared = prepare(
+                request,
+                folder,
+                catalog=self._catalog,
+                usage_tier=self._usage_tier,
+                s3=self._s3,
+                cache=self._workspace.cache,
+            )
             job = prepared.job
             with self._ids.lease(
                 job.job_id, patience_s=2 * self._ids.lease_s
@@ -97,6 +104,8 @@ class BatchProcessor:
                 for batch, file in zip(prepared.batches, prepared.files, strict=True):
                     lease.check()
                     self._objects.put_inputs(batch.batch_id, file)
+                    if prepared.material is not None:
+                        self._objects.put_material(batch, prepared.material)
                     self._objects.put_manifest(job, batch)
                 lease.check()
                 self._objects.put_job(job)

@@ -5,21 +5,23 @@ Pure but for the files it is given and writes: the same files give the same resu
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import orjson
 
 from batchgen.data_types import get_data_type, parse_options
-from batchgen.data_types.contract import Accepted, Record, ResultStrategy
+from batchgen.data_types.contract import Accepted, Record, Refused, ResultStrategy, Workplace
 from batchgen.lifecycle import DRY_ITERATIONS_LIMIT
 from batchgen.models import Batch, Iteration, ProcessedBatchData, Usage, ValidationProblem
 from batchgen.openai_client.answers import UNANSWERED_CODES, Answer, Failure, read_line
 from batchgen.stages.answer_index import AnswerIndex
 from batchgen.stages.ledger import BAD_SOURCE_ROW, LedgerEntry, LedgerFiles, LedgerWriter, RecordState, Standing, walk
+from batchgen.stages.lookahead import in_order
 from batchgen.stages.resend import ResendWriter
 
 MISSING = Failure("missing_answer", "OpenAI returned no line for this request", own=False)
@@ -54,6 +56,7 @@ def settle(
     errors: Path | None,
     price: Callable[[Usage], Decimal],
     count_tokens: Callable[[bytes], int] | None = None,
+    workplace: Workplace | None = None,
 ) -> Settled:
     """Judge what OpenAI returned for the current iteration, or the refusal of its file, and write it into `folder`."""
     data_type = get_data_type(batch.data_type)
@@ -65,22 +68,10 @@ def settle(
         ResendWriter(batch, folder, generator, count_tokens) as resend,
     ):
         dry = _dry_iterations(batch, index)
-        judge = _Judge(batch, data_type.result_strategy(options), index, price, dry_counts=dry >= DRY_ITERATIONS_LIMIT)
-        for standing in walk(before):
-            if standing.entry is not None and standing.entry.state is not RecordState.OPEN:
-                if standing.result is not None:
-                    writer.accept(standing.result, standing.entry)
-                else:
-                    writer.keep(standing.entry)
-                continue
-            fields = orjson.loads(standing.record)
-            record = Record(fields["record_id"], fields["data"])
-            if standing.result is not None:
-                writer.accept(standing.result)
-            elif standing.entry is None and "problem" in fields:
-                writer.keep(_bad_row(standing.row, record, fields["problem"]))
-            else:
-                _write(judge.verdict(standing, record), record, writer, resend)
+        strategy = data_type.result_strategy(options, workplace)
+        judge = _Judge(batch, strategy, index, price, dry_counts=dry >= DRY_ITERATIONS_LIMIT)
+        for settled in in_order(_standings(before, judge), strategy.parallel):
+            _write(settled, writer, resend)
         data = writer.finish(f"{batch.iteration}/processed")
         if data.records != batch.records:
             raise AssertionError(f"{data.records} records are accounted for, {batch.records} were sent")
@@ -100,23 +91,44 @@ def settle(
 
 @dataclass(slots=True)  # not frozen: made once for every record
 class _Verdict:
-    """Either a result line with the record's history, or the entry of a record that is not accepted."""
+    """A result line with the record's history, or the entry of a record that is not accepted; the record, if asked."""
 
     entry: LedgerEntry | None
     result: bytes | None
+    record: Record | None = None
 
 
-def _write(verdict: _Verdict, record: Record, writer: LedgerWriter, resend: ResendWriter) -> None:
+def _standings(before: LedgerFiles, judge: _Judge) -> Iterator[Callable[[], _Verdict]]:
+    """Yield what gives each record its verdict: what is known by now, or the judgement of its answer."""
+    for standing in walk(before):
+        if standing.entry is not None and standing.entry.state is not RecordState.OPEN:
+            yield _known(_Verdict(standing.entry, standing.result))
+            continue
+        fields = orjson.loads(standing.record)
+        record = Record(fields["record_id"], fields["data"])
+        if standing.result is not None:
+            yield _known(_Verdict(None, standing.result))
+        elif standing.entry is None and "problem" in fields:
+            yield _known(_Verdict(_bad_row(standing.row, record, fields["problem"]), None))
+        else:
+            yield judge.judgement(standing, record)
+
+
+def _known(verdict: _Verdict) -> Callable[[], _Verdict]:
+    return lambda: verdict
+
+
+def _write(verdict: _Verdict, writer: LedgerWriter, resend: ResendWriter) -> None:
     if verdict.result is not None:
         writer.accept(verdict.result, verdict.entry)
     elif verdict.entry is not None:
         writer.keep(verdict.entry)
-        if verdict.entry.state is RecordState.OPEN:
-            resend.add(verdict.entry, record)
+        if verdict.entry.state is RecordState.OPEN and verdict.record is not None:
+            resend.add(verdict.entry, verdict.record)
 
 
 class _Judge:
-    """Gives each asked record its verdict and counts what its answers cost."""
+    """Gives each asked record its verdict and counts what its answers cost. Judgements may run in other threads."""
 
     def __init__(
         self,
@@ -143,17 +155,21 @@ class _Judge:
         self.answers = 0
         self.simulated = False
 
-    def verdict(self, standing: Standing, record: Record) -> _Verdict:
+    def judgement(self, standing: Standing, record: Record) -> Callable[[], _Verdict]:
+        """Find and count the answer; the returned call judges it."""
         self._line += 1
         if self._line > self._batch.current.requests:  # it found no room in the model's queue
-            return _Verdict(standing.entry or _fresh(standing.row, record), None)
+            return _known(_Verdict(standing.entry or _fresh(standing.row, record), None, record))
         outcome = self._outcome(standing.row)
         if isinstance(outcome, Answer):
             self._count(outcome)
-            return self._judge(outcome, standing, record)
+            return partial(self._judge, outcome, standing, record)
+        return _known(_Verdict(self._unanswered(outcome, standing, record), None, record))
+
+    def _unanswered(self, outcome: Failure, standing: Standing, record: Record) -> LedgerEntry:
         entry = standing.entry or _fresh(standing.row, record)
         if outcome.own or self._dry_counts:
-            failed = entry.after_failed_try(
+            return entry.after_failed_try(
                 ends_as=RecordState.FAILED,
                 reason=outcome.code,
                 detail=outcome.message,
@@ -161,11 +177,9 @@ class _Judge:
                 helps=False,
                 max_retries=self._batch.max_retries,
             )
-            return _Verdict(failed, None)
         if entry.helps_next_try:  # what was wrong with the last answer still holds
-            return _Verdict(entry, None)
-        kept = LedgerEntry(entry.row, entry.record_id, RecordState.OPEN, entry.tries, outcome.code, outcome.message)
-        return _Verdict(kept, None)
+            return entry
+        return LedgerEntry(entry.row, entry.record_id, RecordState.OPEN, entry.tries, outcome.code, outcome.message)
 
     def usage(self) -> Usage:
         small = Usage(input_tokens=self._input, cached_input_tokens=self._cached, output_tokens=self._output)
@@ -184,23 +198,25 @@ class _Judge:
         return MISSING if line is None else read_line(line, self._batch.endpoint)[1]
 
     def _judge(self, answer: Answer, standing: Standing, record: Record) -> _Verdict:
+        entry = standing.entry or _fresh(standing.row, record)
         if answer.problem is None:
-            judged = self._strategy.judge(record, answer.text)
+            judged = self._strategy.judge(record, answer.text, entry.feedback())
             if isinstance(judged, Accepted):
                 fields = {"record_id": record.record_id, "output": judged.output, "iteration": self._batch.iteration}
                 return _Verdict(_accepted(standing.entry), orjson.dumps(fields, option=orjson.OPT_APPEND_NEWLINE))
-            reason, detail, helps = judged.reason, judged.detail, judged.helps_next_try
         else:
-            reason, detail, helps = answer.problem, answer.detail, answer.problem not in _NOT_FOR_THE_MODEL
-        refused = (standing.entry or _fresh(standing.row, record)).after_failed_try(
+            judged = Refused(answer.problem, answer.detail, answer.problem not in _NOT_FOR_THE_MODEL)
+        refused = entry.after_failed_try(
             ends_as=RecordState.REFUSED,
-            reason=reason,
-            detail=detail,
+            reason=judged.reason,
+            detail=judged.detail,
             output=answer.text,
-            helps=helps,
+            helps=judged.helps_next_try,
             max_retries=self._batch.max_retries,
+            evidence=judged.evidence,
+            final=judged.final,
         )
-        return _Verdict(refused, None)
+        return _Verdict(refused, None, record)
 
     def _count(self, answer: Answer) -> None:
         self.answers += 1

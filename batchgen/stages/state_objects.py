@@ -32,6 +32,14 @@ class StateObjects:
         self._uploads.send(file.records_path, names.records_key(batch_id))
         self.put_requests(batch_id, 1, file.requests_path, file.requests_sha256)
 
+    def put_material(self, batch: Batch, path: Path) -> None:
+        """Store what the data type packed for judging the batch's answers."""
+        self._uploads.upload(path, names.material_key(batch.batch_id), sha256=batch.material_sha256)
+
+    def get_material(self, batch: Batch, path: Path) -> Path:
+        """Fetch what the data type packed."""
+        return self._uploads.download(names.material_key(batch.batch_id), path)
+
     def put_requests(self, batch_id: str, iteration: int, path: Path, sha256: str) -> None:
         """Store the batch file of an iteration."""
         self._uploads.upload(path, names.requests_key(batch_id, iteration), sha256=sha256)

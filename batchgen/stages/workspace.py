@@ -1,4 +1,7 @@
-"""Folders for working files. What a killed process left behind is removed by the next one that opens the workspace."""
+"""Folders for working files. What a killed process left behind is removed by the next one that opens the workspace.
+
+Beside them lies a cache, which is kept.
+"""
 
 from __future__ import annotations
 
@@ -17,9 +20,10 @@ from batchgen.errors import InvalidSetting
 class Workspace:
     """Hands out folders that vanish after use, each named after its process."""
 
-    def __init__(self, folder: Path) -> None:
-        """Make the folder, readable by its owner alone."""
+    def __init__(self, folder: Path, cache: Path) -> None:
+        """Make the folder, readable by its owner alone; the cache is made once something is put there."""
         self._folder = folder
+        self.cache = cache
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as error:

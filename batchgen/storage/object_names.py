@@ -26,6 +26,11 @@ def records_key(batch_id: str) -> str:
     return f"state/{safe(batch_id)}/records.jsonl"
 
 
+def material_key(batch_id: str) -> str:
+    """Key of what the data type needs to judge the answers, beside the records."""
+    return f"state/{safe(batch_id)}/material"
+
+
 def manifest_key(batch_id: str) -> str:
     """Key of everything that is needed to know the batch again without Redis."""
     return f"state/{safe(batch_id)}/manifest.json"

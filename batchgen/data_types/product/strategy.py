@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 from pydantic import ValidationError
 
-from batchgen.data_types.contract import Accepted, Record, Refused, Result, ResultStrategy
+from batchgen.data_types.contract import Accepted, Feedback, Record, Refused, Result, ResultStrategy, Workplace
 from batchgen.data_types.product.answer import AnswerForm, in_words
 from batchgen.data_types.product.facts import fact_columns, is_unchanged
 from batchgen.data_types.product.fields import FieldSpec, FieldType
@@ -21,11 +21,11 @@ from batchgen.data_types.tabular import is_missing
 class ProductResultStrategy(ResultStrategy[ProductOptions]):
     """Refuses `invalid_json`, `schema_violation`, `fact_changed` and `empty_field`."""
 
-    def __init__(self, options: ProductOptions) -> None:
-        super().__init__(options)
+    def __init__(self, options: ProductOptions, workplace: Workplace | None = None) -> None:
+        super().__init__(options, workplace)
         self._forms: dict[tuple[str, ...], AnswerForm] = {}
 
-    def judge(self, record: Record, text: str) -> Accepted | Refused:
+    def judge(self, record: Record, text: str, former: Feedback | None = None) -> Accepted | Refused:
         """Accept the answer as an object, its facts spelled as in the source."""
         form = self._form(record)
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import orjson
 
-from batchgen.data_types.contract import Accepted, Record, Refused, ResultStrategy
+from batchgen.data_types.contract import Accepted, Feedback, Record, Refused, ResultStrategy, Workplace
 from batchgen.data_types.json_schema import AnswerSchema
 from batchgen.data_types.prompt.options import PromptOptions
 
@@ -12,11 +12,11 @@ from batchgen.data_types.prompt.options import PromptOptions
 class PromptResultStrategy(ResultStrategy[PromptOptions]):
     """Refuses `invalid_json` and `schema_violation`, and those only where there is a schema."""
 
-    def __init__(self, options: PromptOptions) -> None:
-        super().__init__(options)
+    def __init__(self, options: PromptOptions, workplace: Workplace | None = None) -> None:
+        super().__init__(options, workplace)
         self.schema = None if options.answer_schema is None else AnswerSchema.of(options.answer_schema)
 
-    def judge(self, record: Record, text: str) -> Accepted | Refused:
+    def judge(self, record: Record, text: str, former: Feedback | None = None) -> Accepted | Refused:
         """Accept the text itself."""
         own = record.data.get("schema")
         schema = self.schema if own is None else AnswerSchema.of(own)

@@ -11,6 +11,7 @@ from batchgen.data_types.test_code.definitions import FunctionNode
 
 _CALLS = frozenset({"raises", "warns", "deprecated_call", "fail"})
 """Of pytest (`with raises(…)`) and unittest (`self.fail()`)."""
+_BROAD = frozenset({"AssertionError", "Exception", "BaseException"})
 _SAYS_SOMETHING = (ast.Name, ast.Attribute, ast.Call, ast.Await)
 
 
@@ -49,7 +50,10 @@ def _reads(function: FunctionNode) -> tuple[set[str], bool]:
     """Return the names that a function calls, and whether it asserts by itself."""
     called: set[str] = set()
     direct = False
+    swallowed = _swallowed(function)
     for node in ast.walk(function):
+        if node in swallowed:
+            continue
         if isinstance(node, ast.Assert):
             direct = direct or _can_fail(node.test)
         elif isinstance(node, ast.Call):
@@ -57,6 +61,37 @@ def _reads(function: FunctionNode) -> tuple[set[str], bool]:
             called.add(name)
             direct = direct or name in _CALLS or name.startswith("assert")
     return called, direct
+
+
+def _swallowed(function: FunctionNode) -> set[ast.AST]:
+    """Return what stands in a `try` (or `suppress`) that lets no failed assertion out."""
+    found: set[ast.AST] = set()
+    for node in ast.walk(function):
+        if (isinstance(node, ast.Try | ast.TryStar) and any(map(_swallows, node.handlers))) or (isinstance(node, ast.With) and any(_suppresses(item.context_expr) for item in node.items)):
+            found.update(inner for statement in node.body for inner in ast.walk(statement))
+    return found
+
+
+def _swallows(handler: ast.ExceptHandler) -> bool:
+    """Tell whether a handler takes a failed assertion and goes on: no `raise`, no assertion of its own, no `fail()`."""
+    if handler.type is not None and not any(_is_broad(item) for item in ast.walk(handler.type)):
+        return False
+    inner = [item for statement in handler.body for item in ast.walk(statement)]
+    calls = (item.func for item in inner if isinstance(item, ast.Call))
+    named = {func.attr if isinstance(func, ast.Attribute) else getattr(func, "id", "") for func in calls}
+    return "fail" not in named and not any(isinstance(item, ast.Raise | ast.Assert) for item in inner)
+
+
+def _suppresses(call: ast.expr) -> bool:
+    if not isinstance(call, ast.Call):
+        return False
+    name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+    return name == "suppress" and any(map(_is_broad, call.args))
+
+
+def _is_broad(node: ast.AST) -> bool:
+    name = node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
+    return name in _BROAD
 
 
 def _can_fail(condition: ast.expr) -> bool:

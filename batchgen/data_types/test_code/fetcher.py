@@ -8,9 +8,11 @@ from pathlib import Path
 
 from batchgen.data_types.contract import BadRow, DataFetcherStrategy, Record
 from batchgen.data_types.test_code.context import ModuleContext
+from batchgen.data_types.test_code.material import pack_material
 from batchgen.data_types.test_code.module import Module
 from batchgen.data_types.test_code.options import TestCodeOptions
 from batchgen.data_types.test_code.parsing import NotPython, decode, parse
+from batchgen.data_types.test_code.requirements import find_requirements
 from batchgen.data_types.test_code.source_tree import module_name, python_files, source_root
 from batchgen.data_types.test_code.targets import find_targets
 from batchgen.errors import SourceEmpty, SourceUnreadable
@@ -45,6 +47,13 @@ class TestCodeFetcher(DataFetcherStrategy[TestCodeOptions]):
         if empty:
             advice = "No function or class to test is left: check include and exclude."
             raise SourceEmpty(source=source.location, advice=advice)
+
+    def pack(self, source: OpenedSource, options: TestCodeOptions, path: Path) -> bool:
+        """Write the source tree and what it needs to be run."""
+        root = source_root(Path(os.path.abspath(source.path)))  # noqa: PTH100 - as above
+        found = find_requirements(root, source.distribution)
+        pack_material(source, sorted({*found, *options.requirements}), path)
+        return True
 
 
 def _files(source: OpenedSource, path: Path) -> Iterator[Path]:

@@ -5,31 +5,55 @@ These are the static ones: they read the draft and never run or import anything.
 
 from __future__ import annotations
 
+import ast
 from dataclasses import dataclass
 
 from batchgen.data_types.contract import Refused
 from batchgen.data_types.test_code.assertions import asserting
 from batchgen.data_types.test_code.collection import CollectedTest, collect
+from batchgen.data_types.test_code.definitions import FunctionNode, is_main_guard
+from batchgen.data_types.test_code.forbidden import forbidden
 from batchgen.data_types.test_code.parsing import NotPython, parse
+from batchgen.data_types.test_code.patching import patches_target
 from batchgen.data_types.test_code.pruning import prune
-from batchgen.data_types.test_code.target_use import TargetName, mentions, redefines, uses
+from batchgen.data_types.test_code.target_use import Mentions, TargetName, mentions, redefines, uses
 
-RUNGS = ("too_long", "no_code", "syntax_error", "no_tests", "target_redefined", "target_not_used", "no_assertion")
+RUNGS = (
+    "too_long",
+    "no_code",
+    "syntax_error",
+    "no_tests",
+    "target_redefined",
+    "target_not_used",
+    "no_assertion",
+    "target_patched",
+    "forbidden_call",
+)
 """Reason codes in the order of the rungs they are given at."""
 
 _SHOWN_LINE = 200
 
 
 @dataclass(frozen=True, slots=True)
+class RefusedTest:
+    """A test that is not kept, by its id, with a reason code and what was wrong in words."""
+
+    test: str
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class SoundDraft:
-    """A draft that passed every static rung: its code, and the ids of its tests as pytest writes them."""
+    """A draft that passed every static rung: its code, the ids of its tests as pytest writes them, what was left out."""
 
     code: str
     tests: tuple[str, ...]
+    refused: tuple[RefusedTest, ...] = ()
 
 
 def climb(code: str, target: TargetName) -> SoundDraft | Refused:
-    """Return the draft, less its tests that assert nothing, or the reason of the rung where it fell."""
+    """Return the draft, less its tests that fell, or the reason of the rung where it or the last of them did."""
     tree = parse(code, compiled=True)
     if isinstance(tree, NotPython):
         return Refused("syntax_error", _syntax_error(code, tree))
@@ -41,21 +65,62 @@ def climb(code: str, target: TargetName) -> SoundDraft | Refused:
         return Refused("target_redefined", f"The file defines {target.top} itself. {_how_to_import(target)}")
     if not uses(found, target):
         return Refused("target_not_used", f"No test uses {target.qualname}. {_how_to_import(target)}")
-    kept = asserting(tree, tests)
-    if not kept:
-        return Refused("no_assertion", "No test asserts anything that could fail.")
-    dropped = {test.node for test in tests} - {test.node for test in kept}
-    return _sound(prune(code, tree, dropped), code, kept)
+    shared = _without(tree, {test.node for test in tests})
+    problem = _problem(shared, target, found)
+    if problem is not None:
+        return Refused(problem.reason, problem.detail)
+    kept = {test.test_id for test in asserting(tree, tests)}
+    refused = []
+    for test in tests:
+        fallen = _problem(test.node, target, found)
+        if test.test_id not in kept:
+            fallen = Refused("no_assertion", "It asserts nothing that could fail.")
+        if fallen is not None:
+            refused.append(RefusedTest(test.test_id, fallen.reason, fallen.detail))
+    gone = {each.test for each in refused}
+    if len(gone) == len({test.test_id for test in tests}):
+        worst = max(refused, key=lambda each: RUNGS.index(each.reason))
+        return Refused(worst.reason, _WHOLE.get(worst.reason, worst.detail))
+    dropped = {test.node for test in tests if test.test_id in gone} - {
+        test.node for test in tests if test.test_id not in gone
+    }
+    return _sound(prune(code, tree, dropped), code, [test for test in tests if test.test_id not in gone], refused)
 
 
-def _sound(pruned: str, code: str, kept: list[CollectedTest]) -> SoundDraft:
+_WHOLE = {"no_assertion": "No test asserts anything that could fail."}
+
+
+def _problem(part: ast.AST, target: TargetName, found: Mentions) -> Refused | None:
+    """Say what a part of the file does that it must not."""
+    if patches_target(part, target, found.bound):
+        return Refused("target_patched", f"It replaces {target.qualname} by something else: call the real one.")
+    called = forbidden(part, found.bound, target.module)
+    if called:
+        return Refused("forbidden_call", f"It uses {called}, which tests must not: no processes, network, or tracing.")
+    return None
+
+
+def _without(tree: ast.Module, nodes: set[FunctionNode]) -> ast.Module:
+    """Return the file's statements but the tests; of a class with tests what else is in it."""
+    kept: list[ast.stmt] = []
+    pending = list(reversed(tree.body))
+    while pending:
+        node = pending.pop()
+        if isinstance(node, ast.ClassDef):
+            pending.extend(reversed(node.body))
+        elif node not in nodes and not is_main_guard(node):
+            kept.append(node)
+    return ast.Module(body=kept, type_ignores=[])
+
+
+def _sound(pruned: str, code: str, kept: list[CollectedTest], refused: list[RefusedTest]) -> SoundDraft:
     """Prefer the pruned code, if it still is a file with exactly the tests that are kept."""
     ids = tuple(test.test_id for test in kept)
     if pruned == code:
-        return SoundDraft(code, ids)
+        return SoundDraft(code, ids, tuple(refused))
     tree = parse(pruned, compiled=True)
     same = not isinstance(tree, NotPython) and tuple(test.test_id for test in collect(tree)) == ids
-    return SoundDraft(pruned if same else code, ids)
+    return SoundDraft(pruned if same else code, ids, tuple(refused))
 
 
 def _syntax_error(code: str, error: NotPython) -> str:

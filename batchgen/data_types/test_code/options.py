@@ -5,6 +5,7 @@ from __future__ import annotations
 from fnmatch import fnmatchcase
 from typing import Annotated, ClassVar, Literal
 
+from packaging.requirements import InvalidRequirement, Requirement
 from pydantic import BeforeValidator, Field
 
 from batchgen.data_types.contract import TypeOptions
@@ -15,6 +16,20 @@ def _split(value: object) -> object:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
+def _requirements(value: object) -> object:
+    """One text may hold several requirements with blanks between; each must be one."""
+    parts = value.split() if isinstance(value, str) else value
+    for part in parts if isinstance(parts, list | tuple) else ():
+        try:
+            Requirement(str(part))
+        except InvalidRequirement as error:
+            raise ValueError(
+                f"{part!r} is no requirement ({error}); write name==version, with blanks between"
+            ) from None
+    return parts
+
+
+Requirements = Annotated[tuple[str, ...], BeforeValidator(_requirements)]
 Patterns = Annotated[tuple[str, ...], BeforeValidator(_split)]
 
 
@@ -29,6 +44,10 @@ class TestCodeOptions(TypeOptions):
     exclude: Patterns = Field((), description="No files whose path matches one of these patterns")
     """The same, for files to leave out; it wins over `include`."""
     max_lines: int = Field(50, ge=1, le=10_000, description="Classes with more lines are tested method by method")
+    requirements: Requirements = Field(
+        (), description="What the code needs beside its project's own requirements, e.g. 'attrs pytest-mock>=3'"
+    )
+    """Requirements (PEP 508) for the environment in which the tests are run; in one text with blanks between."""
     framework: Literal["pytest"] = Field("pytest", description="The framework of the tests")
 
     def selects(self, path: str) -> bool:

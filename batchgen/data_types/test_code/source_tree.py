@@ -9,6 +9,7 @@ from keyword import iskeyword
 from pathlib import Path
 
 _SKIPPED_FOLDERS = frozenset({"__pycache__", "tests", "test", "venv", "node_modules", "site-packages"})
+_CACHES = frozenset({"__pycache__", "node_modules"})
 _BUILD_FOLDERS = frozenset({"build", "dist"})
 _SKIPPED_FILES = ("test_*.py", "*_test.py", "conftest.py", "setup.py", "__main__.py")
 """Tests, and files that do their work when they are imported."""
@@ -73,6 +74,12 @@ def _is_skipped_folder(folder: Path) -> bool:
     if name in _SKIPPED_FOLDERS or name.endswith(".egg-info") or (folder / "pyvenv.cfg").is_file():
         return True
     return name in _BUILD_FOLDERS and not _is_package(folder)
+
+
+def is_left_out(folder: Path) -> bool:
+    """Tell whether a folder holds nothing that the code needs at run time: hidden ones, environments, caches."""
+    name = folder.name
+    return name.startswith(".") or name in _CACHES or (folder / "pyvenv.cfg").is_file()
 
 
 def _is_code_file(name: str) -> bool:

@@ -1,47 +1,150 @@
-"""Judges answers: accepted is the first draft in an answer that climbs the whole ladder."""
+"""Judges answers: accepted is the first draft in an answer of which a test climbs the whole ladder."""
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Iterable
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
-from batchgen.data_types.contract import Accepted, Record, Refused, Result, ResultStrategy
+from structlog.stdlib import get_logger
+
+from batchgen.data_types.contract import (
+    Accepted,
+    Feedback,
+    Record,
+    Refused,
+    Result,
+    ResultStrategy,
+    Workplace,
+)
+from batchgen.data_types.test_code.bench import TestBench
 from batchgen.data_types.test_code.extraction import drafts
-from batchgen.data_types.test_code.ladder import RUNGS, climb
+from batchgen.data_types.test_code.ladder import SoundDraft, climb
 from batchgen.data_types.test_code.objects import write_test_files
 from batchgen.data_types.test_code.options import TestCodeOptions
 from batchgen.data_types.test_code.target_use import TargetName
+from batchgen.data_types.test_code.verdict import ALL_RUNGS, Verified, is_hopeless
+from batchgen.data_types.test_code.verdicts import VerdictCache, verdict_key
+
+log = get_logger(__name__)
 
 MAX_ANSWER = 100_000
 """Characters: several times what a model can write in one answer, and parsed in well under a second."""
+_MOST_RUN = 2
+"""Drafts of one answer that are run, where none before was good."""
+_NO_MATERIAL = "the job was made without what is needed to run its tests"
 
 
 class TestCodeResultStrategy(ResultStrategy[TestCodeOptions]):
-    """Accepts answers that hold tests of the target, as far as reading can tell; nobody has run them."""
+    """Accepts answers that hold tests which are shown to test the target; where nothing can be run, says so."""
 
     __test__ = False
 
-    def judge(self, record: Record, text: str) -> Accepted | Refused:
-        """Accept `{"code", "tests", "target", "module", "verified"}`, or refuse with a code of `RUNGS`."""
+    def __init__(self, options: TestCodeOptions, workplace: Workplace | None = None) -> None:
+        super().__init__(options, workplace)
+        self._opening = threading.Lock()
+
+    @property
+    def parallel(self) -> int:
+        """One answer for each core, where answers are run."""
+        return len(os.sched_getaffinity(0)) if self._bench is not None else 1
+
+    def judge(self, record: Record, text: str, former: Feedback | None = None) -> Accepted | Refused:
+        """Accept an output as the documentation shows it, or refuse the answer with a code of `ALL_RUNGS`.
+
+        Raises Unavailable, EnvironmentFailed or SandboxBroken where its tests cannot be run although they should be.
+        """
         if len(text) > MAX_ANSWER:
             return Refused("too_long", f"The answer is longer than {MAX_ANSWER:,} characters.")
-        data = record.data
-        target = TargetName(data["module"], data["qualname"], data.get("through"))
-        best = Refused("no_code", "The answer holds no Python code. Answer with one fenced ```python block.")
-        for draft in drafts(text):
-            verdict = climb(draft, target)
-            if not isinstance(verdict, Refused):
-                output = {
-                    "code": verdict.code,
-                    "tests": list(verdict.tests),
-                    "target": f"{data['path']}:{data['qualname']}",
-                    "module": data["module"],
-                    "verified": False,
-                }
-                return Accepted(output)
-            best = max(best, verdict, key=lambda refused: RUNGS.index(refused.reason))
-        return best
+        before = former.evidence if former is not None else None
+        key = verdict_key(self._bench.identity if self._bench else None, record.data, text, before)
+        known = self._verdicts.get(key) if self._verdicts else None
+        if known is not None:
+            return known
+        verdict = self._climb(record, text)
+        if isinstance(verdict, Refused):
+            verdict = _with_former(verdict, before)
+        elif isinstance(before, dict) and before.get("suspected_bugs"):
+            verdict.output["suspected_bugs"] = _joined(before, verdict.output.get("suspected_bugs", []))
+        if self._verdicts:
+            self._verdicts.put(key, verdict)
+        return verdict
 
     def write_objects(self, results: Iterable[Result], folder: Path) -> None:
         """Write `tests/test_<module>.py`, one for each module under test, or more where answers clash."""
         write_test_files(results, folder)
+
+    def _climb(self, record: Record, text: str) -> Accepted | Refused:
+        data = record.data
+        target = TargetName(data["module"], data["qualname"], data.get("through"))
+        best = Refused("no_code", "The answer holds no Python code. Answer with one fenced ```python block.")
+        run = 0
+        for draft in drafts(text):
+            sound = climb(draft, target)
+            if isinstance(sound, SoundDraft) and run < _MOST_RUN:
+                run += 1
+                verdict = self._run(record, sound)
+                if isinstance(verdict, Accepted):
+                    return verdict
+                best = max(best, verdict, key=lambda refused: ALL_RUNGS.index(refused.reason))
+            elif isinstance(sound, Refused):
+                best = max(best, sound, key=lambda refused: ALL_RUNGS.index(refused.reason))
+        return best
+
+    def _run(self, record: Record, draft: SoundDraft) -> Accepted | Refused:
+        data = record.data
+        output: dict[str, Any] = {
+            "code": draft.code,
+            "tests": list(draft.tests),
+            "target": f"{data['path']}:{data['qualname']}",
+            "module": data["module"],
+        }
+        if self._bench is None:
+            return Accepted(output | {"verified": False, "unverified_because": self._unverified_because})
+        verdict = self._bench.verify(data, draft)
+        return Accepted(output | verdict.output()) if isinstance(verdict, Verified) else verdict
+
+    @property
+    def _bench(self) -> TestBench | None:
+        with self._opening:  # several threads may be the first
+            return self._opened[0]
+
+    @property
+    def _unverified_because(self) -> str:
+        with self._opening:
+            return self._opened[1]
+
+    @cached_property
+    def _opened(self) -> tuple[TestBench | None, str]:
+        """Where tests are run, or why none are."""
+        if self.workplace is None or self.workplace.material is None:
+            return None, _NO_MATERIAL
+        opened = TestBench.open(self.workplace.material, self.workplace.cache)
+        if isinstance(opened, TestBench):
+            return opened, ""
+        log.warning("tests_are_not_run", problem=opened.detail, remedy=opened.remedy)
+        return None, opened.problem
+
+    @cached_property
+    def _verdicts(self) -> VerdictCache | None:
+        """Where running makes a verdict dear."""
+        if self.workplace is None or self._bench is None:
+            return None
+        return VerdictCache(self.workplace.cache / "verdicts.sqlite")
+
+
+def _with_former(now: Refused, before: Any) -> Refused:
+    """Keep what an earlier answer showed, and say where another one is not worth its price."""
+    if not isinstance(before, dict):
+        return now
+    evidence = now.evidence or {"refused_tests": [], "suspected_bugs": [], "reached": [], "signature": [], "log": ""}
+    evidence = {**evidence, "suspected_bugs": _joined(before, evidence["suspected_bugs"])}
+    return Refused(now.reason, now.detail, now.helps_next_try, evidence, final=is_hopeless(now, before))
+
+
+def _joined(before: dict[str, Any], bugs: list[dict[str, str]]) -> list[dict[str, str]]:
+    known = {(bug["test"], bug["error"]) for bug in bugs}
+    return [*bugs, *(bug for bug in before.get("suspected_bugs", ()) if (bug["test"], bug["error"]) not in known)]

@@ -1,0 +1,205 @@
+"""How many recorded answers of a model the type test_code can use, and what judging them costs.
+
+Each reply becomes one record whose `lines` are the segment, judged in an environment with the pinned packages. What is
+accepted is then run five more times with other seeds and orders, and once with the target's body replaced by `raise`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from batchgen.data_types.contract import Accepted, Record, Refused, Workplace
+from batchgen.data_types.test_code import TEST_CODE
+from batchgen.data_types.test_code.bench import TestBench
+from batchgen.data_types.test_code.definitions import Definition, first_line, last_line
+from batchgen.data_types.test_code.material import pack_material
+from batchgen.data_types.test_code.requirements import find_requirements
+from batchgen.data_types.test_code.segment import apply, sabotage
+from batchgen.data_types.test_code.source_tree import module_name
+from batchgen.sandbox import Run
+from batchgen.sources.opened import OpenedSource
+
+REQUIREMENTS = {
+    "dataclasses-json": ("marshmallow==3.20.1", "marshmallow_enum", "stringcase", "typing_inspect"),
+}
+"""What the packages need beyond what they say."""
+PLUGINS = ("pytest-mock", "pytest-asyncio")
+"""The replies use them."""
+FURTHER_RUNS = 5
+
+
+@dataclass(frozen=True)
+class Reply:
+    package: str
+    record: Record
+    text: str
+
+
+@dataclass
+class Judged:
+    reply: Reply
+    verdict: Accepted | Refused
+    further: list[Counter[str]]
+    survivors: int = 0
+
+
+def main() -> None:
+    """Judge, check what was accepted, print the figures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("replies", type=Path, help="JSON lines: package (a pin), path, lines, reply")
+    parser.add_argument("--cache", type=Path, help="a folder to keep environments in")
+    parser.add_argument("--json", type=Path, help="write the figures to this file")
+    given = parser.parse_args()
+    rows = [json.loads(line) for line in given.replies.read_text(encoding="utf-8").splitlines()]
+    with tempfile.TemporaryDirectory() as folder:
+        cache = given.cache or Path(folder) / "cache"
+        figures = _measure(rows, Path(folder), cache)
+    for name, value in figures.items():
+        print(f"{name:32} {value}")
+    if given.json:
+        given.json.write_text(json.dumps(figures, indent=2), encoding="utf-8")
+
+
+def _measure(rows: list[dict[str, Any]], folder: Path, cache: Path) -> dict[str, Any]:
+    judged: list[Judged] = []
+    judging_s = 0.0
+    for package in sorted({row["package"] for row in rows}):
+        source, material = _prepare(package, folder)
+        workplace = Workplace(folder / "verdicts" / package.partition("=")[0], material)
+        workplace.cache.mkdir(parents=True)
+        (workplace.cache / "environments").symlink_to(_made(cache / "environments"))
+        strategy = TEST_CODE.result_strategy(TEST_CODE.options_type(), workplace)
+        bench = TestBench.open(material, workplace.cache)
+        if not isinstance(bench, TestBench):
+            sys.exit(bench.problem)
+        replies = [_reply(row, source) for row in rows if row["package"] == package]
+        workers = strategy.parallel
+        with ThreadPoolExecutor(workers) as pool:
+            began = time.monotonic()
+            verdicts = list(pool.map(lambda each: strategy.judge(each.record, each.text), replies))
+            judging_s += time.monotonic() - began
+            judged += pool.map(_checked, replies, verdicts, [bench] * len(replies), [source] * len(replies))
+    return _figures(judged, judging_s)
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder.absolute()
+
+
+def _prepare(package: str, folder: Path) -> tuple[Path, Path]:
+    """Install the package alone, as a source to be tested, and pack it with its requirements."""
+    source = folder / package
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(source), package]
+    subprocess.run(command, check=True)
+    name = package.partition("=")[0]
+    wanted = {*find_requirements(source, None), *PLUGINS, *REQUIREMENTS.get(name, ())}
+    pinned = {each.partition("==")[0].replace("-", "_") for each in REQUIREMENTS.get(name, ())}
+    wanted = {each for each in wanted if "==" in each or _name(each) not in pinned or each in REQUIREMENTS.get(name, ())}
+    material = folder / f"{package}.tar.gz"
+    pack_material(OpenedSource(str(source), source), sorted(wanted), material)
+    return source, material
+
+
+def _name(requirement: str) -> str:
+    return requirement.split("<")[0].split(">")[0].split("=")[0].split(" ")[0].replace("-", "_")
+
+
+def _reply(row: dict[str, Any], source: Path) -> Reply:
+    first, last = map(int, row["lines"].split("-"))
+    file = source / row["path"]
+    qualname = _qualname(ast.parse(file.read_text(encoding="utf-8")), first, last)
+    data = {
+        "path": row["path"],
+        "module": module_name(file, source),
+        "qualname": qualname,
+        "kind": "segment",
+        "first": first,
+        "last": last,
+    }
+    return Reply(row["package"], Record(f"{row['path']}:{qualname}:{row['lines']}", data), row["reply"])
+
+
+def _qualname(tree: ast.Module, first: int, last: int) -> str:
+    """The definition that begins in the segment, else the innermost one around it."""
+    inside, around = [], ""
+    for name, node in _definitions(tree.body, ""):
+        if first <= first_line(node) <= last or first <= node.lineno <= last:
+            inside.append(name)
+        elif first_line(node) <= first and last <= last_line(node):
+            around = name
+    return inside[0] if inside else around
+
+
+def _definitions(body: list[ast.stmt], prefix: str) -> Iterator[tuple[str, Definition]]:
+    for node in body:
+        if isinstance(node, Definition):
+            yield prefix + node.name, node
+            yield from _definitions(node.body, f"{prefix}{node.name}.")
+
+
+def _checked(reply: Reply, verdict: Accepted | Refused, bench: TestBench, source: Path) -> Judged:
+    """Run an accepted answer five more times, and once against nothing but `raise`."""
+    judged = Judged(reply, verdict, [])
+    if not isinstance(verdict, Accepted):
+        return judged
+    data, code = reply.record.data, verdict.output["code"]
+    text = (source / data["path"]).read_text(encoding="utf-8")
+    broken = apply(text, sabotage(text, data["first"], data["last"]))
+    for number in range(FURTHER_RUNS):
+        with bench.sandbox(data).session(hash_seed=1000 + number) as session:
+            report = session.run(Run(20, code=code, seed=1000 + number, shuffle=True))
+            judged.further.append(Counter(test.outcome for test in report.tests.values()))
+            if number == 0:
+                report = session.run(Run(20, code=code, variant=(data["path"], broken)))
+                judged.survivors = sum(test.outcome == "passed" for test in report.tests.values())
+    return judged
+
+
+def _figures(judged: list[Judged], judging_s: float) -> dict[str, Any]:
+    accepted = [each for each in judged if isinstance(each.verdict, Accepted)]
+    tests = sum(len(each.verdict.output["tests"]) for each in accepted if isinstance(each.verdict, Accepted))
+    runs = sum((sum(each.further, Counter()) for each in accepted), Counter[str]())
+    reasons = Counter(each.verdict.reason for each in judged if isinstance(each.verdict, Refused))
+    suspected = sum(len(_suspected(each.verdict)) for each in judged)
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return {
+        "replies": len(judged),
+        "replies with a kept test": f"{len(accepted)} ({len(accepted) / len(judged):.1%})",
+        "kept tests": tests,
+        "further runs passed": f"{runs['passed'] / max(1, sum(runs.values())):.2%} of {sum(runs.values())}",
+        "tests that survive sabotage": sum(each.survivors for each in accepted),
+        "suspected bugs": suspected,
+        "refused": dict(reasons.most_common()),
+        "judging s": round(judging_s, 1),
+        "answers a minute": round(60 * len(judged) / judging_s),
+        "cores": len(os.sched_getaffinity(0)),
+        "peak MiB (judge, largest child)": (
+            resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+            children.ru_maxrss // 1024,
+        ),
+    }
+
+
+def _suspected(verdict: Accepted | Refused) -> list[Any]:
+    held = verdict.output if isinstance(verdict, Accepted) else verdict.evidence or {}
+    found: list[Any] = held.get("suspected_bugs", [])
+    return found
+
+
+if __name__ == "__main__":
+    main()

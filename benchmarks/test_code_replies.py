@@ -25,11 +25,12 @@ from typing import Any
 from batchgen.data_types.contract import Accepted, Record, Refused, Workplace
 from batchgen.data_types.test_code import TEST_CODE
 from batchgen.data_types.test_code.bench import TestBench
-from batchgen.data_types.test_code.definitions import Definition, first_line, last_line
+from batchgen.data_types.test_code.definitions import Definition, definitions, first_line, last_line
 from batchgen.data_types.test_code.material import pack_material
 from batchgen.data_types.test_code.requirements import find_requirements
 from batchgen.data_types.test_code.segment import apply, sabotage
 from batchgen.data_types.test_code.source_tree import module_name
+from batchgen.data_types.test_code.targets import find_targets
 from batchgen.sandbox import Run
 from batchgen.sources.opened import OpenedSource
 
@@ -122,7 +123,7 @@ def _name(requirement: str) -> str:
 def _reply(row: dict[str, Any], source: Path) -> Reply:
     first, last = map(int, row["lines"].split("-"))
     file = source / row["path"]
-    qualname = _qualname(ast.parse(file.read_text(encoding="utf-8")), first, last)
+    qualname, through = _definition(ast.parse(file.read_text(encoding="utf-8")), first, last)
     data = {
         "path": row["path"],
         "module": module_name(file, source),
@@ -131,25 +132,28 @@ def _reply(row: dict[str, Any], source: Path) -> Reply:
         "first": first,
         "last": last,
     }
+    if through:
+        data["through"] = through
     return Reply(row["package"], Record(f"{row['path']}:{qualname}:{row['lines']}", data), row["reply"])
 
 
-def _qualname(tree: ast.Module, first: int, last: int) -> str:
-    """The definition that begins in the segment, else the innermost one around it."""
-    inside, around = [], ""
+def _definition(tree: ast.Module, first: int, last: int) -> tuple[str, str]:
+    """The definition that begins in the segment, else the innermost one around it, and what dispatches to it."""
+    through = {target.first: target.through for target in find_targets(tree.body, 1)}
+    around = ("", "")
     for name, node in _definitions(tree.body, ""):
+        found = name, through.get(first_line(node), "")
         if first <= first_line(node) <= last or first <= node.lineno <= last:
-            inside.append(name)
-        elif first_line(node) <= first and last <= last_line(node):
-            around = name
-    return inside[0] if inside else around
+            return found
+        if first_line(node) <= first and last <= last_line(node):
+            around = found
+    return around
 
 
 def _definitions(body: list[ast.stmt], prefix: str) -> Iterator[tuple[str, Definition]]:
-    for node in body:
-        if isinstance(node, Definition):
-            yield prefix + node.name, node
-            yield from _definitions(node.body, f"{prefix}{node.name}.")
+    for node in definitions(body):
+        yield prefix + node.name, node
+        yield from _definitions(node.body, f"{prefix}{node.name}.")
 
 
 def _checked(reply: Reply, verdict: Accepted | Refused, bench: TestBench, source: Path) -> Judged:

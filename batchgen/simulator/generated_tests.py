@@ -1,24 +1,23 @@
-"""A small real pytest test for a prompt that names a Python target; what it asserts is true of the target.
+"""Small real pytest tests for a prompt that names a Python target: they call it, and what they assert is true of any
+target that does not depend on chance.
 
 The prompt holds a line ``Target: <path>:<qualified name> lines <first>-<last>``, optionally ``Module: <dotted name>``,
 and may show the target's source, from which its parameters are read.
 """
 
 import ast
-import importlib
-import importlib.util
 import re
-import sys
 import textwrap
 from dataclasses import dataclass
+
+from batchgen.simulator.sample_arguments import Function, arguments
 
 TARGET = re.compile(
     r"^Target: (?P<path>.+?):(?P<name>[\w.<>]+) lines (?P<first>\d+)-(?P<last>\d+)[ \t]*$", re.MULTILINE
 )
 MODULE = re.compile(r"^Module: (?P<module>[\w.]+)[ \t]*$", re.MULTILINE)
+GUTTER = re.compile(r"^ *\d+\| ?")
 FENCE = re.compile(r"^(?P<fence>`{3,}|~{3,})[^\n]*\n(?P<code>.*?)^(?P=fence)", re.MULTILINE | re.DOTALL)
-
-Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +39,21 @@ class Target:
         return "test_" + re.sub(r"\W+", "_", self.name).strip("_")
 
 
+OUTCOME = '''
+def outcome(call):
+    """The type of what a call gives, or of what it raises."""
+    try:
+        result = call()
+        if inspect.iscoroutine(result):
+            result = asyncio.run(result)
+        if inspect.isgenerator(result):
+            result = next(result, None)
+    except Exception as error:
+        result = error
+    return type(result).__name__
+'''
+
+
 def generated_test(prompt: str) -> str | None:
     """The test module's code, or None when the prompt names no target."""
     if "Target: " not in prompt:
@@ -49,15 +63,22 @@ def generated_test(prompt: str) -> str | None:
         return None
     named = MODULE.search(prompt)
     target = Target(named["module"] if named else _module_of(found["path"]), found["name"])
-    imports, tests = ["import inspect"], _tests(target, _source_node(prompt, target))
-    if not any("inspect." in line for line in tests):
-        imports = []
-    head = [*imports, "", f"from {target.module} import {target.top}"] if imports else _import_only(target)
-    return "\n".join([*head, *tests]) + "\n"
-
-
-def _import_only(target: Target) -> list[str]:
-    return [f"from {target.module} import {target.top}"]
+    import_line = f"from {target.module} import {target.top}"
+    calls = _calls(target, _source_node(prompt, target))
+    if not calls:
+        return "\n".join(
+            [import_line, *_test(f"{target.test_name}_is_defined", f"assert {target.name} is not None"), ""]
+        )
+    lines = ["import asyncio", "import inspect", "", import_line, "", *OUTCOME.rstrip().split("\n")]
+    for number, call in enumerate(dict.fromkeys(calls)):
+        name = f"{target.test_name}_answers_the_same_twice" + (f"_{number + 1}" if number else "")
+        lines += _test(
+            name,
+            f"first = outcome(lambda: {call})",
+            f"assert first == outcome(lambda: {call})",
+            'assert first != "RuntimeError"',
+        )
+    return "\n".join([*lines, ""])
 
 
 def _module_of(path: str) -> str:
@@ -65,75 +86,51 @@ def _module_of(path: str) -> str:
     return ".".join(part for part in parts if part not in {"", "."})
 
 
-def _tests(target: Target, node: ast.AST | None) -> list[str]:
-    if isinstance(node, ast.ClassDef):
-        return _class_tests(target, node)
-    if isinstance(node, Function) and not node.decorator_list:
-        return _function_tests(target, node)
-    decorators = {ast.unparse(item) for item in getattr(node, "decorator_list", ())}
-    name = f"{target.test_name}_is_defined"
-    if decorators & {"classmethod", "staticmethod"}:
-        return _test(name, f"assert callable({target.name})")
-    owner, _, last = target.name.rpartition(".")
-    if owner and any(re.search("DynamicClassAttribute|enum", text) for text in decorators):  # raise on the class
-        return _test(name, f'assert inspect.getattr_static({owner}, "{last}") is not None')
-    return _test(name, f"assert {target.name} is not None")
-
-
 def _test(name: str, *body: str) -> list[str]:
     return ["", "", f"def {name}():", *(f"    {line}" for line in body)]
 
 
-def _class_tests(target: Target, node: ast.ClassDef) -> list[str]:
-    tests = _test(
-        f"{target.test_name}_is_a_class",
-        f"assert isinstance({target.name}, type)",
-        f'assert {target.name}.__name__ == "{target.last}"',
-    )
-    methods = [
-        item.name
-        for item in node.body
-        if isinstance(item, Function) and not item.decorator_list and not item.name.startswith("_")
-    ]
-    if methods:
-        lines = [f"assert callable({target.name}.{method})" for method in dict.fromkeys(methods)]
-        tests += _test(f"{target.test_name}_has_its_methods", *lines)
-    return tests
+def _calls(target: Target, node: ast.AST | None) -> list[str]:
+    """Expressions that call the target, as far as its shown source tells how."""
+    if isinstance(node, ast.ClassDef):
+        return _class_calls(target, node)
+    return _function_calls(target.name, node) if isinstance(node, Function) else []
 
 
-def _function_tests(target: Target, node: Function) -> list[str]:
-    tests = _test(
-        f"{target.test_name}_is_callable",
-        f"assert callable({target.name})",
-        f'assert {target.name}.__name__ == "{target.last}"',
-    )
-    if _has_accelerator(target) or _is_implicit(target):
-        return tests
-    names = [item.arg for item in (*node.args.posonlyargs, *node.args.args)]
-    names += [item.arg for item in (node.args.vararg, *node.args.kwonlyargs, node.args.kwarg) if item is not None]
-    if any(name.startswith("__") for name in names):  # the compiler mangles them inside a class
-        return tests
-    listed = ", ".join(f'"{name}"' for name in names)
-    return tests + _test(
-        f"{target.test_name}_takes_its_parameters",
-        f"parameters = list(inspect.signature({target.name}).parameters)",
-        f"assert parameters == [{listed}]",
-    )
+def _class_calls(target: Target, node: ast.ClassDef) -> list[str]:
+    methods = {item.name: item for item in node.body if isinstance(item, Function)}
+    if "__init__" in methods:
+        return [f"{target.name}({given})" for given in arguments(methods["__init__"], skip=1)]
+    first = next(iter(methods.values()), None)
+    if first is not None:
+        return _function_calls(f"{target.name}.{first.name}", first)
+    return [f"{target.name}.{name}" for name in _field_names(node)[:1]] or [f"{target.name}()"]
 
 
-def _is_implicit(target: Target) -> bool:
-    """Python makes these a static or class method without a decorator."""
-    return target.last in {"__init_subclass__", "__class_getitem__"}
+def _field_names(node: ast.ClassDef) -> list[str]:
+    """Values that a class holds, such as the members of an enum."""
+    targets = [target for item in node.body if isinstance(item, ast.Assign) for target in item.targets]
+    return [target.id for target in targets if isinstance(target, ast.Name)]
 
 
-def _has_accelerator(target: Target) -> bool:
-    """Whether the standard library replaces the target by one in C, whose signature may be unknown."""
-    parts = target.module.split(".")
-    if parts[0] not in sys.stdlib_module_names:
-        return False
-    names = [name for name in (f"_{parts[-1]}", f"_{parts[0]}") if name in sys.stdlib_module_names]
-    found = [importlib.import_module(name) for name in names if importlib.util.find_spec(name) is not None]
-    return any(hasattr(module, target.top) for module in found)
+def _function_calls(name: str, node: Function) -> list[str]:
+    """Calls of a function, or of a method on an instance that was never initialised: most end in a clear error."""
+    owner, _, last = name.rpartition(".")
+    if not owner:
+        return [f"{name}({given})" for given in arguments(node)]
+    decorators = {ast.unparse(item).rpartition(".")[2].partition("(")[0] for item in node.decorator_list}
+    found = f'inspect.getattr_static({owner}, "{last}")'
+    instance = f"{owner}.__new__({owner})"
+    if "staticmethod" in decorators:
+        return [f"{name}({given})" for given in arguments(node)]
+    if "classmethod" in decorators or last in {"__init_subclass__", "__class_getitem__"}:
+        return [f"{name}({given})" for given in arguments(node, skip=1)]
+    if last == "__new__":
+        return [f"{name}({owner}, {given})" for given in arguments(node, skip=1)]
+    for decorator, function in (("property", "fget"), ("cached_property", "func"), ("setter", "fset")):
+        if decorator in decorators:
+            return [f"{found}.{function}({instance}, {given})" for given in arguments(node, skip=1)]
+    return [f"{name}({instance}, {given})" for given in arguments(node, skip=1)]
 
 
 def _source_node(prompt: str, target: Target) -> ast.AST | None:
@@ -162,6 +159,8 @@ def _indented_block(text: str) -> str:
 
 
 def _definition(code: str, target: Target) -> ast.AST | None:
+    if all(map(GUTTER.match, code.rstrip("\n").split("\n"))):  # the prompt numbers the lines
+        code = "\n".join(GUTTER.sub("", line) for line in code.split("\n"))
     try:
         tree = ast.parse(textwrap.dedent(code))
     except (SyntaxError, ValueError):

@@ -256,16 +256,22 @@ def test_a_test_for_python_code_names_its_target_and_passes(module: str, name: s
         test()
 
 
-def test_the_parameters_of_a_function_are_checked_when_its_source_is_shown() -> None:
-    prompt = code_prompt("textwrap", "indent", shows_source=True)
-    assert '["text", "prefix", "predicate"]' in answer(prompt)
-
-
-def test_the_signature_of_what_is_replaced_by_c_is_left_alone() -> None:
-    source = "def reduce(function, sequence, initial=None):\n    return None\n"
-    text = answer(f"Target: functools.py:reduce lines 1-2\n\n```python\n{source}```\n")
-    assert "assert callable(reduce)" in text
-    assert "signature" not in text
+@pytest.mark.parametrize(
+    ("name", "source", "call"),
+    [
+        ("pay", "def pay(amount: float, *, to: str, note=''): ...", 'pay(1.5, to="a")'),
+        ("pay", "async def pay(items, n): ...", 'pay(["a"], 1)'),
+        ("Cart.add", "@staticmethod\ndef add(item): ...", 'Cart.add("a")'),
+        ("Cart.add", "def add(self, item): ...", 'Cart.add(Cart.__new__(Cart), "a")'),
+        ("Cart", "class Cart:\n    def __init__(self, size: int): ...", "Cart(1)"),
+        ("Cart.total", "@property\ndef total(self): ...", 'getattr_static(Cart, "total").fget(Cart.__new__(Cart), )'),
+        ("Color", "class Color(Enum):\n    RED = 1", "Color.RED"),
+    ],
+)
+def test_the_target_is_called_with_arguments_that_bind(name: str, source: str, call: str) -> None:
+    numbered = "\n".join(f"{number:3}| {line}" for number, line in enumerate(source.split("\n"), 9))
+    for shown in (source, numbered):
+        assert call in answer(f"Target: shop.py:{name} lines 9-9\n\n```python\n{shown}\n```\n")
 
 
 def test_the_prompt_may_name_the_module_to_import() -> None:

@@ -67,7 +67,9 @@ def _swallowed(function: FunctionNode) -> set[ast.AST]:
     """Return what stands in a `try` (or `suppress`) that lets no failed assertion out."""
     found: set[ast.AST] = set()
     for node in ast.walk(function):
-        if (isinstance(node, ast.Try | ast.TryStar) and any(map(_swallows, node.handlers))) or (isinstance(node, ast.With) and any(_suppresses(item.context_expr) for item in node.items)):
+        if (isinstance(node, ast.Try | ast.TryStar) and any(map(_swallows, node.handlers))) or (
+            isinstance(node, ast.With) and any(_suppresses(item.context_expr) for item in node.items)
+        ):
             found.update(inner for statement in node.body for inner in ast.walk(statement))
     return found
 

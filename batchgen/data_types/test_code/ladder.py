@@ -16,7 +16,7 @@ from batchgen.data_types.test_code.forbidden import forbidden
 from batchgen.data_types.test_code.parsing import NotPython, parse
 from batchgen.data_types.test_code.patching import patches_target
 from batchgen.data_types.test_code.pruning import prune
-from batchgen.data_types.test_code.target_use import Mentions, TargetName, mentions, redefines, uses
+from batchgen.data_types.test_code.target_use import Mentions, TargetName, mentions, redefines, uses, uses_module
 
 RUNGS = (
     "too_long",
@@ -52,8 +52,11 @@ class SoundDraft:
     refused: tuple[RefusedTest, ...] = ()
 
 
-def climb(code: str, target: TargetName) -> SoundDraft | Refused:
-    """Return the draft, less its tests that fell, or the reason of the rung where it or the last of them did."""
+def climb(code: str, target: TargetName, *, is_run: bool = False) -> SoundDraft | Refused:
+    """Return the draft, less its tests that fell, or the reason of the rung where it or the last of them did.
+
+    A draft that is run afterwards need not name the target: to use its module is enough, the run tells the rest.
+    """
     tree = parse(code, compiled=True)
     if isinstance(tree, NotPython):
         return Refused("syntax_error", _syntax_error(code, tree))
@@ -63,7 +66,7 @@ def climb(code: str, target: TargetName) -> SoundDraft | Refused:
     found = mentions(tree)
     if redefines(tree, found, target):
         return Refused("target_redefined", f"The file defines {target.top} itself. {_how_to_import(target)}")
-    if not uses(found, target):
+    if not (uses_module if is_run else uses)(found, target):
         return Refused("target_not_used", f"No test uses {target.qualname}. {_how_to_import(target)}")
     shared = _without(tree, {test.node for test in tests})
     problem = _problem(shared, target, found)

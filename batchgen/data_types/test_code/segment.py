@@ -105,10 +105,7 @@ def sabotage(source: str, first: int, last: int) -> tuple[Edit, ...]:
     functions = segment_functions(tree, first, last)
     if functions:
         return tuple(offsets.edit(node.body[0], node.body[-1], SABOTAGE) for node in functions)
-    classes = [node for node in _outermost(tree, ast.ClassDef) if first <= first_line(node) and last_line(node) <= last]
-    return tuple(
-        offsets.edit(_begin(node), node, _unusable(node)) for node in classes if isinstance(node, ast.ClassDef)
-    )
+    return tuple(offsets.edit(_begin(node), node, _unusable(node)) for node in _segment_classes(tree, first, last))
 
 
 def segment_functions(tree: ast.Module, first: int, last: int) -> list[FunctionNode]:
@@ -130,11 +127,12 @@ def segment_functions(tree: ast.Module, first: int, last: int) -> list[FunctionN
     return [around] if around is not None else []
 
 
-def _outermost(tree: ast.Module, kind: type[ast.stmt]) -> Iterator[ast.stmt]:
+def _segment_classes(tree: ast.Module, first: int, last: int) -> Iterator[ast.ClassDef]:
+    """Yield the outermost classes that lie within the segment."""
     pending: list[ast.AST] = [tree]
     while pending:
         node = pending.pop()
-        if isinstance(node, kind):
+        if isinstance(node, ast.ClassDef) and first <= first_line(node) and last_line(node) <= last:
             yield node
         else:
             pending.extend(ast.iter_child_nodes(node))

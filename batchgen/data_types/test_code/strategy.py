@@ -83,7 +83,7 @@ class TestCodeResultStrategy(ResultStrategy[TestCodeOptions]):
         best = Refused("no_code", "The answer holds no Python code. Answer with one fenced ```python block.")
         run = 0
         for draft in drafts(text):
-            sound = climb(draft, target)
+            sound = climb(draft, target, is_run=self._bench is not None)
             if isinstance(sound, SoundDraft) and run < _MOST_RUN:
                 run += 1
                 verdict = self._run(record, sound)

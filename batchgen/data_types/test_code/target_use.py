@@ -105,6 +105,12 @@ def uses(found: Mentions, target: TargetName) -> bool:
     return _member_is_named(found, target) and _any_below(read | found.stored, hosts)
 
 
+def uses_module(found: Mentions, target: TargetName) -> bool:
+    """Tell whether anything of the target's module, or of the packages above it, is used: it may lead to the target."""
+    modules = set(target.modules())
+    return not found.stars.isdisjoint(modules) or _any_below(found.loaded, modules)
+
+
 def redefines(tree: ast.Module, found: Mentions, target: TargetName) -> bool:
     """Tell whether the file puts something else in the target's place: a copy of its own, or an assignment to it."""
     own = {name for name, dotted in found.bound.items() if not dotted.isdisjoint(target.homes())}

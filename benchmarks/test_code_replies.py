@@ -22,6 +22,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
 from batchgen.data_types.contract import Accepted, Record, Refused, Workplace
 from batchgen.data_types.test_code import TEST_CODE
 from batchgen.data_types.test_code.bench import TestBench
@@ -91,7 +94,8 @@ def _measure(rows: list[dict[str, Any]], folder: Path, cache: Path) -> dict[str,
         workers = strategy.parallel
         with ThreadPoolExecutor(workers) as pool:
             began = time.monotonic()
-            verdicts = list(pool.map(lambda each: strategy.judge(each.record, each.text), replies))
+            records, texts = [each.record for each in replies], [each.text for each in replies]
+            verdicts = list(pool.map(strategy.judge, records, texts))
             judging_s += time.monotonic() - began
             judged += pool.map(_checked, replies, verdicts, [bench] * len(replies), [source] * len(replies))
     return _figures(judged, judging_s)
@@ -107,17 +111,17 @@ def _prepare(package: str, folder: Path) -> tuple[Path, Path]:
     source = folder / package
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(source), package]
     subprocess.run(command, check=True)
-    name = package.partition("=")[0]
-    wanted = {*find_requirements(source, None), *PLUGINS, *REQUIREMENTS.get(name, ())}
-    pinned = {each.partition("==")[0].replace("-", "_") for each in REQUIREMENTS.get(name, ())}
-    wanted = {each for each in wanted if "==" in each or _name(each) not in pinned or each in REQUIREMENTS.get(name, ())}
+    extra = REQUIREMENTS.get(package.partition("=")[0], ())
+    replaced = {_name(each) for each in extra}
+    wanted = {each for each in find_requirements(source, None) if _name(each) not in replaced}
+    wanted |= {*extra, *PLUGINS}
     material = folder / f"{package}.tar.gz"
     pack_material(OpenedSource(str(source), source), sorted(wanted), material)
     return source, material
 
 
 def _name(requirement: str) -> str:
-    return requirement.split("<")[0].split(">")[0].split("=")[0].split(" ")[0].replace("-", "_")
+    return canonicalize_name(Requirement(requirement).name)
 
 
 def _reply(row: dict[str, Any], source: Path) -> Reply:

@@ -23,6 +23,8 @@ def report(services: Services, batch: Batch) -> str:
     key = next(stored.key for stored in batch.objects if stored.key.endswith("/report.json"))
     content = orjson.loads(services.uploads.read(key))
     parts = [overview(batch, source=services.ids.get_job(batch.job_id).source)]
+    if content.get("highlights"):
+        parts.append("\n".join(f"- {escape(line)}" for line in content["highlights"]))
     for title, samples in (("Accepted", content["accepted_samples"]), ("Not accepted", content["rejected_samples"])):
         if samples:
             parts += [f"## {title}: samples", *(_sample(sample) for sample in samples)]

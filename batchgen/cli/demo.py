@@ -15,7 +15,7 @@ from batchgen.cli import prefect_runs
 from batchgen.cli.connections import check, connect, load_settings, use
 from batchgen.cli.output import jobs_table, json_option, notes, out, people, print_json, say
 from batchgen.cli.progress import job_progress
-from batchgen.cli.review import ask, person
+from batchgen.cli.review import ask, person, read_report
 from batchgen.cli.stack import prefect_ui
 from batchgen.errors import MissingSetting
 from batchgen.lifecycle import BatchStatus
@@ -47,6 +47,7 @@ def demo(*, live: bool, approve: bool, as_json: bool) -> int:
         _review(services, list(jobs), asks=_asks(services, list(jobs), approve=approve, as_json=as_json))
         summaries = [services.summary(job_id) for job_id in jobs]
         _report(summaries, as_json=as_json)
+        _tell_highlights(services, list(jobs))
         return 0 if all(summary["status"] == BatchStatus.COMPLETED for summary in summaries) else 1
 
 
@@ -119,6 +120,14 @@ def _decide(services: Services, batch: Batch, action: Action, note: str) -> pref
 
 def _ask(services: Services, batch: Batch) -> tuple[Action, str] | None:
     return ask(services, batch) if sys.stdin.isatty() else None
+
+
+def _tell_highlights(services: Services, job_ids: list[str]) -> None:
+    """Say what the reports put first: of tests above all whether somebody ran them."""
+    batches = [batch for job_id in job_ids for batch in services.ids.job_batches(job_id) if batch.objects]
+    for batch in batches:
+        for line in read_report(services, batch).get("highlights", ()):
+            say(f"{batch.batch_id}: {line}")
 
 
 def _report(summaries: list[dict[str, Any]], *, as_json: bool) -> None:

@@ -33,7 +33,7 @@ _SHOWN_SAMPLES = 3
 @click.option(
     "--items",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="A file with record ids, one a line.",
+    help="A file with record ids, one a line; with --reject also ids of single tests, as the report has them.",
 )
 @click.option("--iteration", type=click.IntRange(min=1), help="Refuse the decision if the batch has moved on from it.")
 @json_option
@@ -113,11 +113,17 @@ def ask(services: Services, batch: Batch) -> tuple[Action, str] | None:
     return Action(answer), note
 
 
+def read_report(services: Services, batch: Batch) -> dict[str, Any]:
+    """The report of a batch whose results are stored."""
+    key = next(stored.key for stored in batch.objects if stored.key.endswith("/report.json"))
+    report: dict[str, Any] = orjson.loads(services.uploads.read(key))
+    return report
+
+
 def show_report(services: Services, batch: Batch) -> None:
     """What a reviewer needs to decide: counts, reasons, price, samples, addresses."""
     console = people()
-    key = next(stored.key for stored in batch.objects if stored.key.endswith("/report.json"))
-    report = orjson.loads(services.uploads.read(key))
+    report = read_report(services, batch)
     price = f"${report['cost_usd']}" + (" (simulated)" if report["simulated"] else "")
     console.rule(f"[bold]{escape(batch.batch_id)}[/bold], iteration {batch.iteration}")
     console.print(
@@ -126,6 +132,8 @@ def show_report(services: Services, batch: Batch) -> None:
     )
     for reason, count in report["reasons"].items():
         console.print(f"  {escape(reason)}: {count:,}")
+    for line in report.get("highlights", ()):
+        console.print(escape(f"* {line}"))
     for title, samples in (("Accepted", report["accepted_samples"]), ("Not accepted", report["rejected_samples"])):
         for sample in samples[:_SHOWN_SAMPLES]:
             console.print(f"[bold]{title} {escape(str(sample['record_id']))}[/bold] {escape(sample.get('reason', ''))}")

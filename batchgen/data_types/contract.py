@@ -7,8 +7,10 @@ connection.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -94,6 +96,47 @@ class Result:
     iteration: int
 
 
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A record that is not accepted, with what its last answer was refused for, or why none came."""
+
+    record: Record
+    reason: str
+    detail: str
+    output: Any
+    evidence: Any = None
+
+
+Outcome = Result | Rejected
+
+
+@dataclass(frozen=True, slots=True)
+class BatchFacts:
+    """What a report says of the batch as a whole."""
+
+    batch_id: str
+    job_id: str
+    model: str
+    created_at: datetime
+    simulated: bool
+    iteration: int
+    records: int
+    accepted: int
+    refused: int
+    failed: int
+    cost_usd: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class ReportPart:
+    """What a data type adds to report.json."""
+
+    fields: dict[str, Any] = field(default_factory=dict)
+    """`highlights`, a list of short lines, is what a reviewer is shown first."""
+    targets: Path | None = None
+    """JSON lines that become the array `targets`, which may be long."""
+
+
 class DataFetcherStrategy(ABC, Generic[Options]):
     """Turns an opened source into records, as a stream, in an order that is the same from run to run."""
 
@@ -138,8 +181,21 @@ class ResultStrategy(ABC, Generic[Options]):
     def judge(self, record: Record, text: str, former: Feedback | None = None) -> Accepted | Refused:
         """Accept the answer with its value, or refuse it with a reason code; `former` is why the last was refused."""
 
-    def write_objects(self, results: Iterable[Result], folder: Path) -> None:
-        """Write files that readers want beside results.jsonl into `folder`; each becomes an object of its name."""
+    def write_objects(self, outcomes: Callable[[], Iterator[Outcome]], facts: BatchFacts, folder: Path) -> ReportPart:
+        """Write files that readers want beside results.jsonl into `folder`; each becomes an object of its name.
+
+        Each call of `outcomes` walks over all records that are decided, in the order of the source. The same outcomes
+        give the same files.
+        """
+        return ReportPart()
+
+    def without(self, output: Any, parts: Collection[str], note: str) -> Any | None:
+        """Return an accepted output less some of its parts, or None where none is left; raises UnknownPart."""
+        raise UnknownPart
+
+
+class UnknownPart(Exception):
+    """An output has no such part, or none that can be named."""
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ class WritesInTurn(AioSqliteConfiguration):
     def begin_transaction(
         self,
         session: AsyncSession,
-        with_for_update: bool = False,  # noqa: ARG002 - always
+        with_for_update: bool = False,
     ) -> _AsyncGeneratorContextManager[AsyncSessionTransaction]:
         return super().begin_transaction(session, with_for_update=True)
 

@@ -1,7 +1,7 @@
 """The command line of bubblewrap: own namespaces, no capabilities, no environment, read-only system and source.
 
 Started by root, a first bubblewrap shows what the sandbox may see (root alone may reach it), and a second one, under a
-user id of nobody, is the sandbox: the kernel binds root by no limit on processes. Options as in bubblewrap 0.8, bwrap(1).
+user id of nobody, is the sandbox: no limit on processes binds root. Options as in bubblewrap 0.8, bwrap(1).
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def _system() -> Iterator[str]:
     yield from ("--ro-bind", "/usr", "/usr")
     for folder in _SYSTEM:
         if Path(folder).is_symlink():
-            yield from ("--symlink", os.readlink(folder), folder)
+            yield from ("--symlink", str(Path(folder).readlink()), folder)
         elif Path(folder).is_dir():
             yield from ("--ro-bind", folder, folder)
     for path in _ETC:

@@ -244,7 +244,7 @@ class _Run:
 def _processes() -> list[int]:
     """The processes of the sandbox but the first (which reaps orphans) and the supervisor; zombies do not count."""
     found = []
-    for name in os.listdir("/proc"):
+    for name in os.listdir("/proc"):  # noqa: PTH208 - asked for ten times a second
         if name.isdigit() and int(name) not in {1, os.getpid()}:
             with contextlib.suppress(OSError):
                 state = Path("/proc", name, "stat").read_text().rpartition(")")[2].split()[0]
@@ -299,7 +299,7 @@ def _fresh_folders() -> None:
                 if entry.is_dir(follow_symlinks=False):
                     _remove(entry.path)
                 else:
-                    os.unlink(entry.path)
+                    Path(entry.path).unlink()
     _RUN.mkdir()
     Path("/tmp/home").mkdir()  # noqa: S108 - the sandbox's own
 

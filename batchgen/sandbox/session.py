@@ -78,8 +78,8 @@ class RunReport:
     """What came of a run."""
 
     outcome: str
-    """finished, time_limit, memory_limit, process_limit, output_limit, exited, killed, left_processes, forged_report, or
-    lost (the supervisor did not answer any more: the sandbox was ended)."""
+    """finished, time_limit, memory_limit, process_limit, output_limit, exited, killed, left_processes, forged_report,
+    or lost (the supervisor did not answer any more: the sandbox was ended)."""
     tests: dict[str, TestRun]
     collected: list[str]
     """Ids in the order of the file, each once, without parameters."""
@@ -182,7 +182,7 @@ class Session:
         }
         python = [f"{ENVIRONMENT}/bin/python", "-s", "-P", "-c", _LOADER, str(len(program))]
         arguments = command(self._bubblewrap, python, self._mounts, self._limits, environment)
-        self._errors = tempfile.TemporaryFile()
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
         self._process = subprocess.Popen(
             arguments,
             stdin=subprocess.PIPE,

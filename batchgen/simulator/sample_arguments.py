@@ -29,7 +29,7 @@ _ELSE = ('"a"', '""')
 
 
 def arguments(function: Function, *, skip: int = 0) -> tuple[str, str]:
-    """Two argument lists for a function, as source: usual values and empty ones; `skip` parameters are bound already."""
+    """Two argument lists for a function, as source: usual values, empty ones; `skip` parameters are bound already."""
     spec = function.args
     positional = [*spec.posonlyargs, *spec.args]
     required = positional[skip : len(positional) - len(spec.defaults)]

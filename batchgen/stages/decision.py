@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from enum import StrEnum
@@ -9,8 +10,8 @@ from pathlib import Path
 
 import orjson
 
-from batchgen.data_types import PromptGeneratorFactory
-from batchgen.data_types.contract import Record
+from batchgen.data_types import PromptGeneratorFactory, get_data_type, parse_options
+from batchgen.data_types.contract import Record, UnknownPart
 from batchgen.errors import DecisionRefused
 from batchgen.models import Batch, Iteration, ProcessedBatchData
 from batchgen.stages.ledger import BAD_SOURCE_ROW, LedgerEntry, LedgerFiles, LedgerWriter, RecordState, Standing, walk
@@ -18,6 +19,7 @@ from batchgen.stages.resend import ResendWriter
 
 REJECTED = "rejected_by_reviewer"
 SENT_BACK = "sent_back_by_reviewer"
+_SEPARATOR = re.compile("::")
 
 
 class Action(StrEnum):
@@ -52,9 +54,13 @@ def apply(
     record_ids: Collection[str] | None,
     count_tokens: Callable[[bytes], int] | None = None,
 ) -> Decided:
-    """Carry out REJECT or RETRY; raises DecisionRefused for ids that are not there, or none with tries left."""
+    """Carry out REJECT or RETRY; raises DecisionRefused for ids that are not there, or none with tries left.
+
+    REJECT may also name parts of accepted records, `<record id>::<part>`, where the data type has such.
+    """
     generator = PromptGeneratorFactory.create(batch.data_type, batch.options)
     wanted = None if record_ids is None else set(record_ids)
+    parts = _PartsRejector(batch, action, note, wanted or ())
     found: set[str] = set()
     touched = 0
     with LedgerWriter(batch.batch_id, folder) as writer, ResendWriter(batch, folder, generator, count_tokens) as resend:
@@ -67,6 +73,14 @@ def apply(
                     continue
                 touched += 1
                 _refuse(batch, standing, action, note, writer, resend)
+            elif record_id is not None and standing.result is not None and (named := parts.of(record_id)):
+                found |= named.keys()
+                touched += 1
+                left = parts.without(standing.result, named)
+                if left is None:
+                    _refuse(batch, standing, action, note, writer, resend)
+                else:
+                    writer.accept(left, standing.entry)
             else:
                 _keep(standing, writer)
         if wanted is not None and wanted - found:
@@ -85,6 +99,38 @@ def apply(
             "Approve or reject it; a job with a higher --max-retries has more tries.",
         )
     return decided
+
+
+class _PartsRejector:
+    """Takes parts out of accepted results: ids of the form `<record id>::<part>` that are no record's own id."""
+
+    def __init__(self, batch: Batch, action: Action, note: str, wanted: Collection[str]) -> None:
+        data_type = get_data_type(batch.data_type)
+        self._strategy = data_type.result_strategy(parse_options(data_type, batch.options))
+        self._batch_id, self._action, self._note = batch.batch_id, action, note
+        self._by_record: dict[str, dict[str, str]] = {}
+        for name in wanted:
+            for found in _SEPARATOR.finditer(name):  # a record id may hold the separator, too
+                part = name[found.end() :]
+                self._by_record.setdefault(name[: found.start()], {})[name] = part
+
+    def of(self, record_id: str) -> dict[str, str]:
+        """The parts of a record that are named, by the names that were given."""
+        return self._by_record.get(record_id, {})
+
+    def without(self, result: bytes, named: dict[str, str]) -> bytes | None:
+        """The result line less these parts, or None where nothing is left."""
+        if self._action is not Action.REJECT:
+            advice = "Reject it, or send back the whole record."
+            raise DecisionRefused(self._batch_id, f"{next(iter(named))} is a part of a record", advice)
+        fields = orjson.loads(result)
+        try:
+            fields["output"] = self._strategy.without(fields["output"], set(named.values()), self._note)
+        except UnknownPart as unknown:
+            raise DecisionRefused(self._batch_id, f"it holds no {next(iter(named))} ({unknown})") from None
+        if fields["output"] is None:
+            return None
+        return orjson.dumps(fields, option=orjson.OPT_APPEND_NEWLINE)
 
 
 def _refuse(

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from batchgen.data_types import get_data_type, parse_options
-from batchgen.data_types.contract import Record, Result, ResultStrategy
+from batchgen.data_types.contract import BatchFacts, Outcome, Record, Rejected, ReportPart, Result, ResultStrategy
 from batchgen.models import Batch, ProcessedBatchData, StoredObject
 from batchgen.stages.ledger import LedgerEntry, LedgerFiles, RecordState, read_ledger, walk
 from batchgen.storage import object_names as names
@@ -35,8 +35,9 @@ def publish(
     """
     after = LedgerFiles(files.records, data.results_path, data.ledger_path)
     written = {"rejected.jsonl": _write_rejected(after, folder)}
-    written["report.json"] = _write_report(batch, after, data, folder)
-    written |= _own_objects(batch, after, folder)
+    own, part = _own_objects(batch, after, data, folder)
+    written["report.json"] = _write_report(batch, after, data, part, folder)
+    written |= own
     check()
     made = [_publish_results(uploads, batch, data)]
     for name, path in written.items():
@@ -62,17 +63,48 @@ def _publish_results(uploads: BatchUploadManager, batch: Batch, data: ProcessedB
     return uploads.publish(source, _key(batch, data.object_name), sha256=data.results_sha256, size=size)
 
 
-def _own_objects(batch: Batch, files: LedgerFiles, folder: Path) -> dict[str, Path]:
-    """What the data type makes of the accepted results, by name."""
+def _own_objects(
+    batch: Batch, files: LedgerFiles, data: ProcessedBatchData, folder: Path
+) -> tuple[dict[str, Path], ReportPart]:
+    """What the data type makes of the batch, by name, and what it adds to the report. Hidden files are its own."""
     data_type = get_data_type(batch.data_type)
     strategy = data_type.result_strategy(parse_options(data_type, batch.options))
     if type(strategy).write_objects is ResultStrategy.write_objects:
-        return {}  # nothing of its own: the results need not be read again
+        return {}, ReportPart()  # nothing of its own: the results need not be read again
     own = folder / "own"
     own.mkdir()
-    strategy.write_objects(accepted_results(files), own)
+    facts = BatchFacts(
+        batch_id=batch.batch_id,
+        job_id=batch.job_id,
+        model=batch.model,
+        created_at=batch.created_at,
+        simulated=batch.simulated,
+        iteration=batch.iteration,
+        records=batch.records,
+        accepted=data.accepted,
+        refused=data.refused,
+        failed=data.failed,
+        cost_usd=batch.cost_usd,
+    )
+    part = strategy.write_objects(lambda: outcomes(files), facts, own)
     paths = sorted(path for path in own.rglob("*") if path.is_file() and not path.is_symlink())
-    return {path.relative_to(own).as_posix(): path for path in paths}
+    shown = (path for path in paths if not path.name.startswith("."))
+    return {path.relative_to(own).as_posix(): path for path in shown}, part
+
+
+def outcomes(files: LedgerFiles) -> Iterator[Outcome]:
+    """Every record that is decided: accepted with its result, or refused or failed for good."""
+    for standing in walk(files):
+        if standing.result is None and (standing.entry is None or not _is_rejected(standing.entry)):
+            continue
+        fields = orjson.loads(standing.record)
+        record = Record(fields["record_id"], fields["data"])
+        if standing.result is not None:
+            result = orjson.loads(standing.result)
+            yield Result(record, result["output"], result["iteration"])
+        elif standing.entry is not None:
+            entry = standing.entry
+            yield Rejected(record, entry.reason, entry.detail, entry.output, entry.evidence)
 
 
 def _write_rejected(files: LedgerFiles, folder: Path) -> Path:
@@ -90,7 +122,7 @@ def _write_rejected(files: LedgerFiles, folder: Path) -> Path:
     return path
 
 
-def _write_report(batch: Batch, files: LedgerFiles, data: ProcessedBatchData, folder: Path) -> Path:
+def _write_report(batch: Batch, files: LedgerFiles, data: ProcessedBatchData, part: ReportPart, folder: Path) -> Path:
     usage = batch.usage
     report: dict[str, Any] = {
         "batch_id": batch.batch_id,
@@ -111,7 +143,16 @@ def _write_report(batch: Batch, files: LedgerFiles, data: ProcessedBatchData, fo
         "decisions": [decision.model_dump(mode="json") for decision in batch.decisions],
     }
     path = folder / "report.json"
-    path.write_bytes(orjson.dumps(report, option=orjson.OPT_INDENT_2))
+    text = orjson.dumps(report | part.fields, option=orjson.OPT_INDENT_2)
+    with path.open("wb") as file:
+        if part.targets is None:
+            file.write(text)
+        else:  # as a stream: there may be as many as records
+            file.write(text.removesuffix(b"\n}") + b',\n  "targets": [')
+            with part.targets.open("rb") as lines:
+                for number, line in enumerate(lines):
+                    file.write((b",\n    " if number else b"\n    ") + line.rstrip())
+            file.write(b"\n  ]\n}")
     return path
 
 

@@ -14,11 +14,11 @@ def break_judging(monkeypatch: pytest.MonkeyPatch, times: int) -> list[int]:
     calls: list[int] = []
     judge = PromptResultStrategy.judge
 
-    def breaks(self: PromptResultStrategy, record: object, text: str) -> object:
+    def breaks(self: PromptResultStrategy, record: object, text: str, former: object) -> object:
         calls.append(1)
         if len(calls) <= times:
             raise ZeroDivisionError("a defect")
-        return judge(self, record, text)  # type: ignore[arg-type]  # handed through as it came
+        return judge(self, record, text, former)  # type: ignore[arg-type]  # handed through as it came
 
     monkeypatch.setattr(PromptResultStrategy, "judge", breaks)
     return calls

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import orjson
 from pydantic import ValidationError
 
-from batchgen.data_types.contract import Accepted, Feedback, Record, Refused, Result, ResultStrategy, Workplace
+from batchgen.data_types.contract import (
+    Accepted,
+    BatchFacts,
+    Feedback,
+    Outcome,
+    Record,
+    Refused,
+    ReportPart,
+    Result,
+    ResultStrategy,
+    Workplace,
+)
 from batchgen.data_types.product.answer import AnswerForm, in_words
 from batchgen.data_types.product.facts import fact_columns, is_unchanged
 from batchgen.data_types.product.fields import FieldSpec, FieldType
@@ -43,9 +54,11 @@ class ProductResultStrategy(ResultStrategy[ProductOptions]):
                 return Refused("empty_field", f"{spec.name}: nothing is written in it, or in one of its items")
         return Accepted(answer | given)
 
-    def write_objects(self, results: Iterable[Result], folder: Path) -> None:
+    def write_objects(self, outcomes: Callable[[], Iterator[Outcome]], facts: BatchFacts, folder: Path) -> ReportPart:
         """Write products.csv."""
+        results = (outcome for outcome in outcomes() if isinstance(outcome, Result))
         write_products(results, folder / "products.csv", self.options)
+        return ReportPart()
 
     def _form(self, record: Record) -> AnswerForm:
         facts = fact_columns(self.options, record.data)

@@ -50,7 +50,9 @@ class TestBench:
         """Run a draft of tests for a record."""
         text = decode((self._source / data["path"]).read_bytes())
         if isinstance(text, NotPython):
-            raise AssertionError(f"{data['path']} was a module when the job was made: {text.problem}")
+            raise AssertionError(  # noqa: TRY004 - the fetcher read it
+                f"{data['path']} was a module when the job was made: {text.problem}"
+            )
         segment = Segment(data["path"], text, data["first"], data["last"], data.get("missing"))
         return Verification(self.sandbox(data), segment, draft).verdict()
 

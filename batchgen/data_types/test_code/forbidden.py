@@ -66,15 +66,14 @@ def _mentioned(node: ast.AST, bound: dict[str, set[str]]) -> Iterable[str]:
         return [alias.name for alias in node.names]
     if isinstance(node, ast.ImportFrom):
         return [f"{node.module}.{alias.name}" for alias in node.names] if node.module and not node.level else []
-    if isinstance(node, ast.Attribute) and node.attr in _RUNNER_ATTRIBUTES:
+    is_hook = isinstance(node, ast.FunctionDef) and node.name.startswith("pytest_")
+    if is_hook or (isinstance(node, ast.Attribute) and node.attr in _RUNNER_ATTRIBUTES):
         return ["_pytest"]
-    if isinstance(node, ast.FunctionDef) and node.name.startswith("pytest_"):
-        return ["_pytest"]  # a hook
-    if not isinstance(node, ast.Call):
-        return []
+    return _called(node, bound) if isinstance(node, ast.Call) else []
+
+
+def _called(node: ast.Call, bound: dict[str, set[str]]) -> list[str]:
     first, *rest = _chain(node.func)
-    if not first:
-        return []
     if not rest and first in _EXITS and first not in bound:
         return [first]
     return [".".join([dotted, *rest]) for dotted in bound.get(first, ())]

@@ -45,7 +45,7 @@ class RefusedTest:
 
 @dataclass(frozen=True, slots=True)
 class SoundDraft:
-    """A draft that passed every static rung: its code, the ids of its tests as pytest writes them, what was left out."""
+    """A draft that passed every static rung: its code, the ids of its tests as pytest writes them, what fell."""
 
     code: str
     tests: tuple[str, ...]
@@ -61,33 +61,42 @@ def climb(code: str, target: TargetName, *, is_run: bool = False) -> SoundDraft 
     if isinstance(tree, NotPython):
         return Refused("syntax_error", _syntax_error(code, tree))
     tests = collect(tree)
+    found = mentions(tree)
+    problem = _problem_of_the_file(tree, tests, found, target, is_run=is_run)
+    return problem or _climb_one_by_one(code, tree, tests, found, target)
+
+
+def _problem_of_the_file(
+    tree: ast.Module, tests: list[CollectedTest], found: Mentions, target: TargetName, *, is_run: bool
+) -> Refused | None:
     if not tests:
         return Refused("no_tests", "pytest would collect no test: write functions whose names start with test_.")
-    found = mentions(tree)
     if redefines(tree, found, target):
         return Refused("target_redefined", f"The file defines {target.top} itself. {_how_to_import(target)}")
     if not (uses_module if is_run else uses)(found, target):
         return Refused("target_not_used", f"No test uses {target.qualname}. {_how_to_import(target)}")
-    shared = _without(tree, {test.node for test in tests})
-    problem = _problem(shared, target, found)
-    if problem is not None:
-        return Refused(problem.reason, problem.detail)
-    kept = {test.test_id for test in asserting(tree, tests)}
+    return _problem(_without(tree, {test.node for test in tests}), target, found)
+
+
+def _climb_one_by_one(
+    code: str, tree: ast.Module, tests: list[CollectedTest], found: Mentions, target: TargetName
+) -> SoundDraft | Refused:
+    """Leave out the tests that fall; returns the reason of the last one where none is left."""
+    asserts = {test.test_id for test in asserting(tree, tests)}
     refused = []
     for test in tests:
         fallen = _problem(test.node, target, found)
-        if test.test_id not in kept:
+        if test.test_id not in asserts:
             fallen = Refused("no_assertion", "It asserts nothing that could fail.")
         if fallen is not None:
             refused.append(RefusedTest(test.test_id, fallen.reason, fallen.detail))
     gone = {each.test for each in refused}
-    if len(gone) == len({test.test_id for test in tests}):
+    kept = [test for test in tests if test.test_id not in gone]
+    if not kept:
         worst = max(refused, key=lambda each: RUNGS.index(each.reason))
         return Refused(worst.reason, _WHOLE.get(worst.reason, worst.detail))
-    dropped = {test.node for test in tests if test.test_id in gone} - {
-        test.node for test in tests if test.test_id not in gone
-    }
-    return _sound(prune(code, tree, dropped), code, [test for test in tests if test.test_id not in gone], refused)
+    dropped = {test.node for test in tests} - {test.node for test in kept}
+    return _sound(prune(code, tree, dropped), code, kept, refused)
 
 
 _WHOLE = {"no_assertion": "No test asserts anything that could fail."}

@@ -1,4 +1,4 @@
-"""What judging needs of the source, in one file beside the records: the code under test, and what it has to be run with.
+"""What judging needs of the source, in one file beside the records: the code under test, and what it needs to run.
 
 The answers may be judged a day later on another machine, when the source is another one or gone.
 """

@@ -58,7 +58,7 @@ def mutants(
 ) -> list[Mutant]:
     """Return at most `most` mutants of a segment, on different lines and of different kinds before others.
 
-    With `wanted`, lines that are not in it come last. Each compiles, and is another text than the others and the source.
+    With `wanted`, lines that are not in it come last. Each compiles, and is another text than all others.
     """
     chosen: list[_Change] = []
     texts = {source}
@@ -101,7 +101,7 @@ def _changes(source: str, first: int, last: int) -> list[_Change]:
     for function in segment_functions(tree, first, last):
         for node in _nodes(function):
             if getattr(node, "lineno", 0) in lines:
-                found.extend(_of_node(node, source, offsets))
+                found.extend(_of_node(node, offsets))
     return found
 
 
@@ -122,50 +122,50 @@ def _nodes(function: ast.AST) -> Iterator[ast.AST]:
         pending.extend(reversed(list(ast.iter_child_nodes(node))))
 
 
-def _of_node(node: ast.AST, source: str, offsets: Offsets) -> Iterator[_Change]:
+def _of_node(node: ast.AST, offsets: Offsets) -> Iterator[_Change]:
     make = _MAKERS.get(type(node))
     if make is None:
         return
-    for rank, kind, words, text in make(node, source):
+    for rank, kind, words, text in make(node):
         yield _Change(rank, node.lineno, kind, words, offsets.edit(node, node, text))  # type: ignore[attr-defined]
 
 
 Found = Iterator[tuple[int, str, str, str]]
 
 
-def _compare(node: ast.Compare, _: str) -> Found:
+def _compare(node: ast.Compare) -> Found:
     if type(node.ops[0]) in _COMPARISONS:
         other, old, new = _COMPARISONS[type(node.ops[0])]
         changed = ast.Compare(node.left, [other(), *node.ops[1:]], node.comparators)
         yield 0, "comparison", f"`{old}` became `{new}`", f"({ast.unparse(changed)})"
 
 
-def _bool(node: ast.BoolOp, _: str) -> Found:
+def _bool(node: ast.BoolOp) -> Found:
     is_and = isinstance(node.op, ast.And)
     changed = ast.BoolOp(ast.Or() if is_and else ast.And(), node.values)
     words = "`and` became `or`" if is_and else "`or` became `and`"
     yield 1, "logic", words, f"({ast.unparse(changed)})"
 
 
-def _not(node: ast.UnaryOp, _: str) -> Found:
+def _not(node: ast.UnaryOp) -> Found:
     if isinstance(node.op, ast.Not):
         yield 0, "not", "`not` went", f"({ast.unparse(node.operand)})"
 
 
-def _operator(node: ast.BinOp, _: str) -> Found:
+def _operator(node: ast.BinOp) -> Found:
     if type(node.op) in _OPERATORS and not _is_text(node.left):
         other, old, new = _OPERATORS[type(node.op)]
         changed = ast.BinOp(node.left, other(), node.right)
         yield 1, "arithmetic", f"`{old}` became `{new}`", f"({ast.unparse(changed)})"
 
 
-def _augmented(node: ast.AugAssign, _: str) -> Found:
+def _augmented(node: ast.AugAssign) -> Found:
     if type(node.op) in _OPERATORS:
         other, old, new = _OPERATORS[type(node.op)]
         yield 1, "arithmetic", f"`{old}=` became `{new}=`", ast.unparse(ast.AugAssign(node.target, other(), node.value))
 
 
-def _constant(node: ast.Constant, _: str) -> Found:
+def _constant(node: ast.Constant) -> Found:
     value = node.value
     if isinstance(value, bool):
         yield 1, "constant", f"`{value}` became `{not value}`", str(not value)
@@ -176,26 +176,26 @@ def _constant(node: ast.Constant, _: str) -> Found:
         yield 3, "text", f"`{_short(value)}` became `{_short(new)}`", repr(new)
 
 
-def _return(node: ast.Return, source: str) -> Found:
+def _return(node: ast.Return) -> Found:
     if node.value is not None and not (isinstance(node.value, ast.Constant) and node.value.value is None):
         yield 0, "return", "it returns None", "return None"
 
 
-def _raise(node: ast.Raise, _: str) -> Found:
+def _raise(_: ast.Raise) -> Found:
     yield 0, "raise", "it no longer raises", "pass"
 
 
-def _call(node: ast.Expr, _: str) -> Found:
+def _call(node: ast.Expr) -> Found:
     if isinstance(node.value, ast.Call | ast.Await):
         yield 1, "call", f"`{_short(ast.unparse(node.value))}` went", "pass"
 
 
-def _jump(node: ast.AST, _: str) -> Found:
+def _jump(node: ast.AST) -> Found:
     old, new = ("break", "continue") if isinstance(node, ast.Break) else ("continue", "break")
     yield 4, "jump", f"`{old}` became `{new}`", new
 
 
-def _if_expression(node: ast.IfExp, _: str) -> Found:
+def _if_expression(node: ast.IfExp) -> Found:
     changed = ast.IfExp(ast.UnaryOp(ast.Not(), node.test), node.body, node.orelse)
     yield 0, "condition", "the condition was turned around", f"({ast.unparse(changed)})"
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
+from batchgen.data_types.test_code.collection import collect
 from batchgen.data_types.test_code.definitions import first_line, is_main_guard, last_line
+from batchgen.data_types.test_code.parsing import NotPython, parse
 
 
 def prune(code: str, tree: ast.Module, dropped: Iterable[ast.stmt]) -> str:
@@ -22,3 +24,13 @@ def prune(code: str, tree: ast.Module, dropped: Iterable[ast.stmt]) -> str:
             lines[number] = "\0"
     kept = [line for line in lines if line != "\0"]
     return "\n".join(kept).rstrip() + "\n"
+
+
+def only(code: str, tests: Collection[str]) -> str:
+    """Return a test file with no tests but these."""
+    tree = parse(code)
+    if isinstance(tree, NotPython):
+        return code
+    collected = collect(tree)
+    kept = {test.node for test in collected if test.test_id in tests}
+    return prune(code, tree, {test.node for test in collected} - kept)

@@ -95,8 +95,8 @@ def _header(code: CodeType, lines: set[int]) -> set[int]:
 def sabotage(source: str, first: int, last: int) -> tuple[Edit, ...]:
     """Return edits after which everything the segment does raises RuntimeError; none where it does nothing.
 
-    Bodies of the outermost functions that begin in it are replaced, or of the function around it. A class without any is
-    replaced by one that cannot be called or read.
+    Bodies of the outermost functions that begin in it are replaced, or of the function around it. A class without any
+    is replaced by one that cannot be called or read.
     """
     tree = parse(source)
     if isinstance(tree, NotPython):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,12 @@ from structlog.stdlib import get_logger
 
 from batchgen.data_types.contract import (
     Accepted,
+    BatchFacts,
     Feedback,
+    Outcome,
     Record,
     Refused,
+    ReportPart,
     Result,
     ResultStrategy,
     Workplace,
@@ -23,8 +26,10 @@ from batchgen.data_types.contract import (
 from batchgen.data_types.test_code.bench import TestBench
 from batchgen.data_types.test_code.extraction import drafts
 from batchgen.data_types.test_code.ladder import SoundDraft, climb
-from batchgen.data_types.test_code.objects import write_test_files
+from batchgen.data_types.test_code.objects import write_patch, write_test_files
 from batchgen.data_types.test_code.options import TestCodeOptions
+from batchgen.data_types.test_code.rejection import without_tests
+from batchgen.data_types.test_code.reviewing import write_report
 from batchgen.data_types.test_code.target_use import TargetName
 from batchgen.data_types.test_code.verdict import ALL_RUNGS, Verified, is_hopeless
 from batchgen.data_types.test_code.verdicts import VerdictCache, verdict_key
@@ -60,22 +65,26 @@ class TestCodeResultStrategy(ResultStrategy[TestCodeOptions]):
         if len(text) > MAX_ANSWER:
             return Refused("too_long", f"The answer is longer than {MAX_ANSWER:,} characters.")
         before = former.evidence if former is not None else None
-        key = verdict_key(self._bench.identity if self._bench else None, record.data, text, before)
-        known = self._verdicts.get(key) if self._verdicts else None
-        if known is not None:
-            return known
-        verdict = self._climb(record, text)
-        if isinstance(verdict, Refused):
-            verdict = _with_former(verdict, before)
-        elif isinstance(before, dict) and before.get("suspected_bugs"):
-            verdict.output["suspected_bugs"] = _joined(before, verdict.output.get("suspected_bugs", []))
-        if self._verdicts:
+        if self._bench is None or self._verdicts is None:
+            return _in_view_of(before, self._climb(record, text))
+        key = verdict_key(self._bench.identity, record.data, text, before)
+        verdict = self._verdicts.get(key)
+        if verdict is None:
+            verdict = _in_view_of(before, self._climb(record, text))
             self._verdicts.put(key, verdict)
         return verdict
 
-    def write_objects(self, results: Iterable[Result], folder: Path) -> None:
-        """Write `tests/test_<module>.py`, one for each module under test, or more where answers clash."""
-        write_test_files(results, folder)
+    def write_objects(self, outcomes: Callable[[], Iterator[Outcome]], facts: BatchFacts, folder: Path) -> ReportPart:
+        """Write `tests/test_<module>.py` (more where answers clash), tests.patch and report.html."""
+        results = (outcome for outcome in outcomes() if isinstance(outcome, Result))
+        delivered = write_test_files(results, facts, folder)
+        if delivered:
+            write_patch(folder, folder / "tests.patch")
+        return write_report(outcomes, delivered, facts, folder)
+
+    def without(self, output: Any, parts: Collection[str], note: str) -> Any | None:
+        """Return the output less these tests; the rest of its evidence stays."""
+        return without_tests(output, parts, note)
 
     def _climb(self, record: Record, text: str) -> Accepted | Refused:
         data = record.data
@@ -136,9 +145,13 @@ class TestCodeResultStrategy(ResultStrategy[TestCodeOptions]):
         return VerdictCache(self.workplace.cache / "verdicts.sqlite")
 
 
-def _with_former(now: Refused, before: Any) -> Refused:
-    """Keep what an earlier answer showed, and say where another one is not worth its price."""
+def _in_view_of(before: Any, now: Accepted | Refused) -> Accepted | Refused:
+    """Keep the suspected bugs that an earlier answer showed, and say where another answer is not worth its price."""
     if not isinstance(before, dict):
+        return now
+    if isinstance(now, Accepted):
+        if before.get("suspected_bugs"):
+            now.output["suspected_bugs"] = _joined(before, now.output.get("suspected_bugs", []))
         return now
     evidence = now.evidence or {"refused_tests": [], "suspected_bugs": [], "reached": [], "signature": [], "log": ""}
     evidence = {**evidence, "suspected_bugs": _joined(before, evidence["suspected_bugs"])}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import sqlite3
 import threading
 import time
@@ -55,5 +56,5 @@ class VerdictCache:
 
 
 def verdict_key(*parts: Any) -> bytes:
-    """Return the key of what a verdict depends on."""
-    return hashlib.sha256(orjson.dumps([LADDER_VERSION, *parts])).digest()
+    """Return the key of what a verdict depends on: JSON values, and text that may hold anything."""
+    return hashlib.sha256(json.dumps([LADDER_VERSION, *parts]).encode()).digest()

@@ -15,7 +15,7 @@ from batchgen.data_types.test_code.collection import collect
 from batchgen.data_types.test_code.ladder import RefusedTest, SoundDraft
 from batchgen.data_types.test_code.mutation import Mutant, mutants
 from batchgen.data_types.test_code.parsing import NotPython, parse
-from batchgen.data_types.test_code.pruning import prune
+from batchgen.data_types.test_code.pruning import only
 from batchgen.data_types.test_code.segment import apply, runtime_lines, sabotage
 from batchgen.data_types.test_code.verdict import Evidence, SuspectedBug, Verified, refusal
 from batchgen.sandbox import Run, RunReport, Sandbox, Session, TestRun
@@ -246,16 +246,6 @@ class Verification:
                 lines = frozenset(ran.lines.get(self._segment.path, ())) & self._runtime
                 found[test] = _Outcome(*_reason(ran), lines)
         return found
-
-
-def only(code: str, tests: Collection[str]) -> str:
-    """Return a test file with no tests but these."""
-    tree = parse(code)
-    if isinstance(tree, NotPython):
-        return code
-    collected = collect(tree)
-    kept = {test.node for test in collected if test.test_id in tests}
-    return prune(code, tree, {test.node for test in collected} - kept)
 
 
 def _culprit(report: RunReport, chosen: Collection[str], finished: Collection[str]) -> str | None:

@@ -2,6 +2,7 @@ import csv
 from pathlib import Path
 from typing import Any
 
+from batch_facts import batch_facts
 from products import ANSWER, options
 
 from batchgen.data_types.contract import Record, Result
@@ -12,7 +13,7 @@ from batchgen.sources.rows import Row, rows
 
 def written(folder: Path, *outputs: dict[str, Any], **values: Any) -> Path:
     results = (Result(Record(f"r{number}", {}), output, 1) for number, output in enumerate(outputs, 1))
-    PRODUCT.result_strategy(options(**values)).write_objects(results, folder)
+    PRODUCT.result_strategy(options(**values)).write_objects(lambda: iter(results), batch_facts(), folder)
     return folder / "products.csv"
 
 

@@ -5,32 +5,68 @@ from __future__ import annotations
 import ast
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 from textwrap import dedent
+from typing import Any
 
+import pytest
+from batch_facts import batch_facts
 from source_trees import write_tree
 
-from batchgen.data_types.contract import Record, Result
+from batchgen.data_types.contract import Outcome, Record, Rejected, Result, UnknownPart
 from batchgen.data_types.test_code import TEST_CODE
 from batchgen.data_types.test_code.collection import collect
 
+GIT = shutil.which("git") or "git"
 STRATEGY = TEST_CODE.result_strategy(TEST_CODE.options_type())
 
 
 def result(code: str, qualname: str = "pay", *, module: str = "shop", first: int = 1) -> Result:
     path = module.replace(".", "/") + ".py"
     data = {"path": path, "module": module, "qualname": qualname, "first": first, "last": first + 5}
-    output = {"code": dedent(code), "tests": [], "target": f"{path}:{qualname}", "module": module, "verified": False}
+    code = dedent(code)
+    output = {
+        "code": code,
+        "tests": [test.test_id for test in collect(ast.parse(code))],
+        "target": f"{path}:{qualname}",
+        "module": module,
+        "verified": False,
+        "unverified_because": "nobody ran them",
+    }
     return Result(Record(f"{path}:{qualname}", data), output, 1)
 
 
-def written(results: Iterable[Result], folder: Path) -> dict[str, str]:
-    STRATEGY.write_objects(results, folder)
-    files = (path for path in folder.rglob("*") if path.is_file())
+def verified(code: str, qualname: str, evidence: dict[str, tuple[list[int], list[str]]], *, first: int = 1) -> Result:
+    """A result whose tests execute these lines and notice these mutants."""
+    made = result(code, qualname, first=first)
+    lines = sorted({line for lines, _ in evidence.values() for line in lines})
+    mutants = sorted({kill for _, kills in evidence.values() for kill in kills})
+    made.output.update(
+        verified=True,
+        asked_lines=lines,
+        gained_lines=lines,
+        mutants=[{"id": each, "line": lines[0], "change": "`<` became `<=`"} for each in mutants],
+        evidence={test: {"lines": lines, "kills": kills} for test, (lines, kills) in evidence.items()},
+        refused_tests=[],
+        suspected_bugs=[],
+    )
+    return made
+
+
+def written(results: Iterable[Outcome], folder: Path, **facts: Any) -> dict[str, str]:
+    kept = list(results)
+    folder.mkdir(exist_ok=True)
+    STRATEGY.write_objects(lambda: iter(kept), batch_facts(**facts), folder)
+    files = (path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
     return {path.relative_to(folder).as_posix(): path.read_text(encoding="utf-8") for path in files}
+
+
+def files_of(results: Iterable[Outcome], folder: Path) -> dict[str, str]:
+    return {name: text for name, text in written(results, folder).items() if name.startswith("tests/")}
 
 
 PAY = """\
@@ -59,20 +95,16 @@ REFUND = """\
     """
 
 
-def test_answers_of_a_module_share_one_file_with_its_imports_on_top(tmp_path: Path) -> None:
-    files = written([result(REFUND, "refund", first=20), result(PAY, first=1)], tmp_path)
+def test_answers_of_a_module_share_one_file_formatted_with_its_imports_on_top(tmp_path: Path) -> None:
+    files = files_of([result(REFUND, "refund", first=20), result(PAY, first=1)], tmp_path)
     assert files == {
         "tests/test_shop.py": dedent("""\
-            # Tests of shop
-            # Written by a model, not verified: nobody has run these tests yet. Read them before you trust them.
-
-            import json
+            # Tests of shop, written by gpt-4o-mini: job job, 2026-11-21.
+            # Not verified: nobody has run these tests. Read them before you trust them.
 
             import pytest
 
-            from shop import pay
-            from shop import refund
-
+            from shop import pay, refund
 
             # Target: shop.py:pay lines 1-6
 
@@ -96,9 +128,92 @@ def test_answers_of_a_module_share_one_file_with_its_imports_on_top(tmp_path: Pa
     }
 
 
+PAYS = """\
+    from shop import pay
+
+    def test_one(): assert pay(1) == 2
+    def test_two(): assert pay(2) == 3
+    class TestMany:
+        def test_three(self): assert pay(3) == 4
+        def test_four(self): assert pay(4) == 5
+    """
+
+
+def files_of_hold_the_least_tests_that_cover_all_lines_and_mutants(tmp_path: Path) -> None:
+    evidence = {
+        "test_one": ([2], []),
+        "test_two": ([2, 3], ["m1"]),
+        "TestMany::test_three": ([2, 4], ["m2"]),
+        "TestMany::test_four": ([4], []),
+    }
+    [text] = files_of([verified(PAYS, "pay", evidence)], tmp_path).values()
+    assert "# Verified" in text
+    assert [test.test_id for test in collect(ast.parse(text))] == ["test_two", "TestMany::test_three"]
+
+
+def test_a_test_that_differs_by_its_name_alone_is_delivered_once(tmp_path: Path) -> None:
+    twice = "from shop import pay\ndef test_a(): assert pay(1)\n"
+    again = "from shop import pay\ndef test_b():\n    'The same.'\n    assert pay(1)\n"
+    [text] = files_of([result(twice, "pay"), result(again, "pay2", first=9)], tmp_path).values()
+    assert len(collect(ast.parse(text))) == 1
+
+
+def test_the_patch_adds_the_files_to_a_repository(tmp_path: Path) -> None:
+    files = written(
+        [result(PAY), result("from b import pay\ndef test_ü(): assert pay('é')", module="b")], tmp_path / "a"
+    )
+    repository = tmp_path / "repository"
+    repository.mkdir()
+    for command in (["init", "-q"], ["apply", str(tmp_path / "a" / "tests.patch")]):
+        subprocess.run([GIT, *command], cwd=repository, check=True)
+    for name, text in files.items():
+        if name.startswith("tests/"):
+            assert (repository / name).read_text(encoding="utf-8") == text
+
+
+def test_the_report_shows_bugs_risks_and_reasons_and_no_answer_can_leave_its_place(tmp_path: Path) -> None:
+    hostile = "</pre></details><script>alert(1)</script>"
+    weak = verified("from shop import pay\ndef test_weak(): assert pay(1)", "pay", {"test_weak": ([2], [])})
+    weak.output["mutants"] = [{"id": "m1", "line": 2, "change": hostile}]
+    bug = {"test": "test_bug", "error": f"assert 3 == 4 {hostile}", "code": "def test_bug(): ..."}
+    evidence = {"refused_tests": [], "suspected_bugs": [bug], "log": "1 failed"}
+    refused = Rejected(Record("shop.py:owe", {"path": "shop.py"}), "suspected_bug", "it fails", hostile, evidence)
+    outcomes: list[Outcome] = [weak, refused]
+    part = STRATEGY.write_objects(lambda: iter(outcomes), batch_facts(), tmp_path)
+    assert part.fields["riskiest"][0]["id"] == "shop.py:pay::test_weak"
+    assert part.fields["suspected_bugs"] == [{"record_id": "shop.py:owe", **bug}]
+    assert part.fields["tests"]["mutants"] == 1
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "<script>" not in page
+    assert "shop.py:owe" in page
+    assert "assert 3 == 4" in page
+    assert any("suspected bugs" in line for line in part.fields["highlights"])
+
+
+def test_tests_that_nobody_ran_are_said_to_be_so_in_every_place(tmp_path: Path) -> None:
+    files = written([result(PAY)], tmp_path, simulated=True)
+    assert "# Not verified" in files["tests/test_shop.py"]
+    assert "# Simulated" in files["tests/test_shop.py"]
+    assert "nobody ran them" in files["report.html"]
+
+
+def test_a_rejected_test_leaves_the_others_and_the_last_one_takes_the_record() -> None:
+    output = verified(PAYS, "pay", {"test_one": ([2], ["m1"]), "test_two": ([3], [])}).output
+    output["tests"] = ["test_one", "test_two"]
+    left = STRATEGY.without(output, {"test_one"}, "wrong")
+    assert left is not None
+    assert left["tests"] == ["test_two"]
+    assert left["gained_lines"] == [3]
+    assert left["refused_tests"] == [{"test": "test_one", "reason": "rejected_by_reviewer", "detail": "wrong"}]
+    assert "test_one" not in left["code"]
+    assert STRATEGY.without(output, {"test_one", "test_two"}, "") is None
+    with pytest.raises(UnknownPart, match="test_none"):
+        STRATEGY.without(output, {"test_none"}, "")
+
+
 def test_the_files_do_not_depend_on_the_order_of_the_results(tmp_path: Path) -> None:
     results = [result(PAY), result(REFUND, "refund", first=9), result(PAY, module="shop.b"), result(PAY, "x", first=5)]
-    assert written(results, tmp_path / "a") == written(reversed(results), tmp_path / "b")
+    assert files_of(results, tmp_path / "a") == files_of(reversed(results), tmp_path / "b")
 
 
 def test_answers_that_clash_go_into_files_of_their_own_and_all_of_them_run(tmp_path: Path) -> None:
@@ -119,11 +234,11 @@ def test_answers_that_clash_go_into_files_of_their_own_and_all_of_them_run(tmp_p
         "from shop import pay\nopen = None\ndef test_open(): assert open is None and pay(1)",
         "from shop import pay\ndef test_builtin(): assert callable(open) and pay(1)",
         "from shop import pay\nseen = []\ndef test_seen(): seen.append(pay(1)); assert len(seen) == 1",
-        "from shop import pay\nseen = []\ndef test_seen_too(): seen.append(pay(1)); assert len(seen) == 1",
+        "from shop import pay\nseen = []\ndef test_seen_too(): seen.append(pay(2)); assert len(seen) == 1",
         "from __future__ import annotations\nfrom shop import pay\ndef test_late(a: pay(1) = 1): assert pay(1)",
     ]
     folder = tmp_path / "out"
-    files = written([result(code, f"f{number}", first=number) for number, code in enumerate(answers)], folder)
+    files = files_of([result(code, f"f{number}", first=number) for number, code in enumerate(answers)], folder)
     assert len(files) < len(answers)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(folder), str(folder)]
     run = subprocess.run(
@@ -140,7 +255,7 @@ def test_answers_that_clash_go_into_files_of_their_own_and_all_of_them_run(tmp_p
 
 def test_names_are_safe_and_different_modules_get_different_files(tmp_path: Path) -> None:
     modules = ["a.b_c", "a_b.c", "A_b.c", "größe", "x" * 400, "pkg.__init__"]
-    files = written([result(PAY, module=module) for module in modules], tmp_path)
+    files = files_of([result(PAY, module=module) for module in modules], tmp_path)
     assert len(files) == len(modules)
     assert len({name.lower() for name in files}) == len(modules)
     assert all(re.fullmatch(r"tests/test_[A-Za-z0-9_]{1,200}\.py", name) for name in files)
@@ -149,4 +264,4 @@ def test_names_are_safe_and_different_modules_get_different_files(tmp_path: Path
 
 
 def test_no_result_writes_no_file(tmp_path: Path) -> None:
-    assert written([], tmp_path) == {}
+    assert written([], tmp_path).keys() == {"report.html"}

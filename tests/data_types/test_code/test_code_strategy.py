@@ -48,6 +48,7 @@ def test_a_sound_answer_is_accepted_and_says_that_nobody_ran_it() -> None:
         "target": "shop/cart.py:pay",
         "module": "shop.cart",
         "verified": False,
+        "unverified_because": "the job was made without what is needed to run its tests",
     }
 
 

@@ -170,7 +170,7 @@ def _checked(reply: Reply, verdict: Accepted | Refused, bench: TestBench, source
     broken = apply(text, sabotage(text, data["first"], data["last"]))
     for number in range(FURTHER_RUNS):
         with bench.sandbox(data).session(hash_seed=1000 + number) as session:
-            report = session.run(Run(20, code=code, seed=1000 + number, shuffle=True))
+            report = session.run(Run(20, code=code, seed=1000 + number, order="shuffled"))
             judged.further.append(Counter(test.outcome for test in report.tests.values()))
             if number == 0:
                 report = session.run(Run(20, code=code, variant=(data["path"], broken)))

@@ -434,7 +434,9 @@ class _Plugin:
             items[:] = [item for item in items if _test_id(item.nodeid) in wanted]
             config.hook.pytest_deselected(items=left_out)
         self._report.tell({"event": "collected", "tests": [item.nodeid.partition("::")[2] for item in items]})
-        if self._request.get("shuffle"):
+        if self._request["order"] == "reversed":
+            items.reverse()
+        elif self._request["order"] == "shuffled":
             random.Random(self._request["seed"]).shuffle(items)  # noqa: S311 - an order, no secret
 
     def pytest_collectreport(self, report: Any) -> None:

@@ -16,7 +16,7 @@ from functools import cache
 from importlib import resources
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import IO, Any, Literal, Self
 
 from batchgen.errors import SandboxBroken
 from batchgen.sandbox.bubblewrap import ENVIRONMENT, SOURCE, command
@@ -39,8 +39,8 @@ class Run:
     select: Sequence[str] | None = None
     """Ids of the tests to run, without parameters; None: all."""
     seed: int = 0
-    shuffle: bool = False
-    """Whether the tests run in an order that follows from the seed."""
+    order: Literal["file", "reversed", "shuffled"] = "file"
+    """The order of the tests; a shuffled one follows from the seed."""
     variant: tuple[str, str] | None = None
     """A file below the source and the text that is loaded instead of it."""
     measure: Sequence[str] = ()
@@ -150,7 +150,7 @@ class Session:
             "paths": [_inside(path) for path in wanted.paths],
             "select": None if wanted.select is None else list(wanted.select),
             "seed": wanted.seed,
-            "shuffle": wanted.shuffle,
+            "order": wanted.order,
             "time_limit_s": wanted.time_limit_s,
             "import_roots": self._roots,
             "variant": None

@@ -46,15 +46,15 @@ class TestBench:
         requirements = (unpacked / REQUIREMENTS).read_text(encoding="utf-8").splitlines()
         return cls(identity, unpacked / SOURCE, prepare_environment(requirements, folders))
 
-    def verify(self, data: dict[str, Any], draft: SoundDraft) -> Verified | Refused:
-        """Run a draft of tests for a record."""
+    def verify(self, data: dict[str, Any], draft: SoundDraft, time_limit_s: float) -> Verified | Refused:
+        """Run a draft of tests for a record; no run of them may take longer than the limit."""
         text = decode((self._source / data["path"]).read_bytes())
         if isinstance(text, NotPython):
             raise AssertionError(  # noqa: TRY004 - the fetcher read it
                 f"{data['path']} was a module when the job was made: {text.problem}"
             )
         segment = Segment(data["path"], text, data["first"], data["last"], data.get("missing"))
-        return Verification(self.sandbox(data), segment, draft).verdict()
+        return Verification(self.sandbox(data), segment, draft, time_limit_s).verdict()
 
     def sandbox(self, data: dict[str, Any]) -> Sandbox:
         """The sandbox in which a record's module is imported as its users import it."""

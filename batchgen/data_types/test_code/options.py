@@ -48,6 +48,7 @@ class TestCodeOptions(TypeOptions):
         (), description="What the code needs beside its project's own requirements, e.g. 'attrs pytest-mock>=3'"
     )
     """Requirements (PEP 508) for the environment in which the tests are run; in one text with blanks between."""
+    time_limit_s: float = Field(10, gt=0, le=600, description="Seconds that one run of an answer's tests may take")
     framework: Literal["pytest"] = Field("pytest", description="The framework of the tests")
 
     def selects(self, path: str) -> bool:

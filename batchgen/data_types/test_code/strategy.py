@@ -67,7 +67,7 @@ class TestCodeResultStrategy(ResultStrategy[TestCodeOptions]):
         before = former.evidence if former is not None else None
         if self._bench is None or self._verdicts is None:
             return _in_view_of(before, self._climb(record, text))
-        key = verdict_key(self._bench.identity, record.data, text, before)
+        key = verdict_key(self._bench.identity, self.options.time_limit_s, record.data, text, before)
         verdict = self._verdicts.get(key)
         if verdict is None:
             verdict = _in_view_of(before, self._climb(record, text))
@@ -113,7 +113,7 @@ class TestCodeResultStrategy(ResultStrategy[TestCodeOptions]):
         }
         if self._bench is None:
             return Accepted(output | {"verified": False, "unverified_because": self._unverified_because})
-        verdict = self._bench.verify(data, draft)
+        verdict = self._bench.verify(data, draft, self.options.time_limit_s)
         return Accepted(output | verdict.output()) if isinstance(verdict, Verified) else verdict
 
     @property

@@ -54,6 +54,12 @@ class VerdictCache:
         with self._lock:
             self._database.execute("INSERT OR REPLACE INTO verdicts VALUES (?, ?, ?)", (key, content, time.time()))
 
+    def count(self) -> int:
+        """Return how many verdicts are kept."""
+        with self._lock:
+            [number] = self._database.execute("SELECT count(*) FROM verdicts").fetchone()
+        return int(number)
+
 
 def verdict_key(*parts: Any) -> bytes:
     """Return the key of what a verdict depends on: JSON values, and text that may hold anything."""

@@ -20,10 +20,9 @@ from batchgen.data_types.test_code.segment import apply, runtime_lines, sabotage
 from batchgen.data_types.test_code.verdict import Evidence, SuspectedBug, Verified, refusal
 from batchgen.sandbox import Run, RunReport, Sandbox, Session, TestRun
 
-TIME_LIMIT_S = 10.0
-"""Of one run of an answer's tests."""
-_BUDGET_S = 90.0
-"""Of everything that is run for one answer, but for what is in a run already."""
+_BUDGET = 9
+"""Time limits that all runs of one answer may take together."""
+_TOO_LONG = f"The answer's tests take over {_BUDGET} times the limit of one run."
 _ORDERS = (11, 12, 13)
 _MORE_ORDERS = (21, 22, 23, 24, 25, 26)
 """For tests that may depend on chance: what they use, or what they execute, says so."""
@@ -60,7 +59,7 @@ class _Outcome:
 class Verification:
     """One draft on its way through the runs."""
 
-    def __init__(self, sandbox: Sandbox, segment: Segment, draft: SoundDraft) -> None:
+    def __init__(self, sandbox: Sandbox, segment: Segment, draft: SoundDraft, time_limit_s: float) -> None:
         self._sandbox = sandbox
         self._segment = segment
         self._draft = draft
@@ -68,9 +67,10 @@ class Verification:
         self._suspected: list[SuspectedBug] = []
         self._runtime = runtime_lines(segment.source, segment.first, segment.last)
         self._reached: set[int] = set()
-        self._ends_at = time.monotonic() + _BUDGET_S
+        self._time_limit_s = time_limit_s
+        self._ends_at = time.monotonic() + _BUDGET * time_limit_s
         self._log = ""
-        self._quick_s = TIME_LIMIT_S
+        self._quick_s = time_limit_s
         """What a run may take in which nothing new is expected, going by the first one."""
 
     def verdict(self) -> Verified | Refused:
@@ -106,7 +106,7 @@ class Verification:
 
     def _first_run(self, session: Session) -> tuple[dict[str, _Outcome], list[str]]:
         """Run the draft as it is; returns what each test did, and those that fail by an assertion about the target."""
-        run = Run(TIME_LIMIT_S, code=self._draft.code, measure=[self._segment.path])
+        run = Run(self._time_limit_s, code=self._draft.code, measure=[self._segment.path])
         outcomes = self._outcomes(session, run, self._draft.tests)
         suspects = []
         for test, outcome in outcomes.items():
@@ -127,7 +127,7 @@ class Verification:
             return []
         edits = sabotage(self._segment.source, self._segment.first, self._segment.last)
         variant = (self._segment.path, apply(self._segment.source, edits))
-        outcomes = self._outcomes(session, Run(TIME_LIMIT_S, code=self._only(kept), variant=variant), kept)
+        outcomes = self._outcomes(session, Run(self._time_limit_s, code=self._only(kept), variant=variant), kept)
         for test, outcome in outcomes.items():
             if outcome.passed:
                 self._refuse(test, "survives_sabotage", "It passes although the target's body is replaced by `raise`.")
@@ -169,7 +169,7 @@ class Verification:
         shaky = _depending_on_chance(code, kept)
         fallen: dict[str, str] = {}
         for seed in _ORDERS:
-            run = Run(TIME_LIMIT_S, code=code, seed=seed, shuffle=True, measure=[self._segment.path])
+            run = Run(self._time_limit_s, code=code, seed=seed, shuffle=True, measure=[self._segment.path])
             for test, outcome in self._outcomes(session, run, kept).items():
                 if not outcome.passed:
                     fallen.setdefault(test, outcome.detail or outcome.reason)
@@ -177,7 +177,7 @@ class Verification:
                     shaky.add(test)
         shaky -= fallen.keys()
         for seed in _MORE_ORDERS if shaky else ():
-            run = Run(TIME_LIMIT_S, code=code, seed=seed, shuffle=True, select=sorted(shaky))
+            run = Run(self._time_limit_s, code=code, seed=seed, shuffle=True, select=sorted(shaky))
             for test, outcome in self._outcomes(session, run, sorted(shaky)).items():
                 if not outcome.passed:
                     fallen.setdefault(test, outcome.detail or outcome.reason)
@@ -188,7 +188,7 @@ class Verification:
         if not suspects:
             return
         code = self._only(suspects)
-        run = Run(TIME_LIMIT_S, code=code, seed=_ORDERS[0], shuffle=True)
+        run = Run(self._time_limit_s, code=code, seed=_ORDERS[0], shuffle=True)
         again = self._outcomes(session, run, suspects)
         for test in suspects:
             if again[test].reason == "assertion_failed":
@@ -212,15 +212,13 @@ class Verification:
         alone = False
         while left:
             if self._left_s() <= 0:
-                found |= {
-                    test: _Outcome("time_limit", f"The answer's tests take over {_BUDGET_S:.0f} s.") for test in left
-                }
+                found |= {test: _Outcome("time_limit", _TOO_LONG) for test in left}
                 break
             chosen = left[:1] if alone else left
             report = session.run(replace(run, select=chosen if found or alone or run.select else None))
             self._log = report.output or self._log
-            if report.outcome == "finished" and self._quick_s == TIME_LIMIT_S:
-                self._quick_s = min(TIME_LIMIT_S, 2 + 4 * report.seconds)
+            if report.outcome == "finished" and self._quick_s == self._time_limit_s:
+                self._quick_s = min(self._time_limit_s, 2 + 4 * report.seconds)
             problem = _of_the_whole(report, set(tests))
             if problem is not None:
                 found |= dict.fromkeys(left, problem)
@@ -276,7 +274,7 @@ def _broken(report: RunReport) -> _Outcome:
         case "finished":
             return _Outcome("not_reported", "pytest did not report it.")
         case "time_limit":
-            return _Outcome("time_limit", f"It does not end within {TIME_LIMIT_S:.0f} s.")
+            return _Outcome("time_limit", "It does not end within the time limit.")
         case "memory_limit" | "process_limit" | "output_limit":
             return _Outcome(report.outcome, f"It passes the sandbox's limit on {report.outcome.partition('_')[0]}.")
         case "left_processes":

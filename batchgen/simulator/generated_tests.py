@@ -17,6 +17,7 @@ TARGET = re.compile(
 )
 MODULE = re.compile(r"^Module: (?P<module>[\w.]+)[ \t]*$", re.MULTILINE)
 FENCE = re.compile(r"^(?P<fence>`{3,}|~{3,})[^\n]*\n(?P<code>.*?)^(?P=fence)", re.MULTILINE | re.DOTALL)
+NUMBER = re.compile(r"^ *\d+\|(?: |$)", re.MULTILINE)
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -138,6 +139,7 @@ def _has_accelerator(target: Target) -> bool:
 
 def _source_node(prompt: str, target: Target) -> ast.AST | None:
     """The definition of the target, from a fenced block of the prompt or from its indented text."""
+    prompt = NUMBER.sub("", prompt)  # code may be shown with its line numbers: `12| x = 1`
     blocks = [match["code"] for match in FENCE.finditer(prompt)]
     start = re.search(rf"^[ \t]*(?:async def|def|class) {re.escape(target.last)}\b", prompt, re.MULTILINE)
     if start is not None:

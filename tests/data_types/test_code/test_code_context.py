@@ -140,23 +140,29 @@ from shop import cost_of
 from shop.cart import Cart, Item
 
 def f(cart: Cart):
-    {}
-    return cost_of(Item(cart))
+    first = cost_of(Item(cart))
+    {calls}
+    {lines}
 """
+HELPERS = "".join(f"def helper_{number}(argument):\n    return 1\n" for number in range(400))
+CALLS = "\n    ".join(f"helper_{number}(1)" for number in range(400))
+TESTS = "from shop.orders import f\n" + "".join(
+    f"def test_{number}():\n    assert f({number})\n" for number in range(9)
+)
 
 
 @pytest.mark.parametrize("tokens", [500, 3_000, 10_000])
 @pytest.mark.parametrize("line", ["x = compute(1, 'some text', key=[value for value in range(10)])", "pass"])
 def test_what_is_shown_keeps_to_the_budget(tmp_path: Path, tokens: int, line: str) -> None:
-    code = LONG.format("\n    ".join([line] * 2_000))
+    code = HELPERS + LONG.format(calls=CALLS, lines="\n    ".join([line] * 2_000))
+    write_tree(tmp_path, {"tests/test_orders.py": TESTS})
     record = of(tmp_path, code, context_tokens=tokens)
     options = TestCodeOptions.model_validate({"context_tokens": tokens})
     content = TestCodePromptGenerator(options).prompt(record).messages[1]["content"]
     assert isinstance(content, str)
-    assert 0.6 * tokens < count_tokens(content) < tokens + 250
-    assert "2000" not in content.partition("\n")[0]
+    assert 0.8 * tokens < count_tokens(content) < tokens + 250
     assert "more lines" in content
-    assert "class Item" in content
+    assert "class Cart" in content
     assert len(orjson.dumps(record.data)) < 8 * tokens + 1_000
 
 

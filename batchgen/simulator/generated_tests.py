@@ -18,6 +18,7 @@ TARGET = re.compile(
 MODULE = re.compile(r"^Module: (?P<module>[\w.]+)[ \t]*$", re.MULTILINE)
 GUTTER = re.compile(r"^ *\d+\| ?")
 FENCE = re.compile(r"^(?P<fence>`{3,}|~{3,})[^\n]*\n(?P<code>.*?)^(?P=fence)", re.MULTILINE | re.DOTALL)
+NUMBER = re.compile(r"^ *\d+\|(?: |$)", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +136,7 @@ def _function_calls(name: str, node: Function) -> list[str]:
 
 def _source_node(prompt: str, target: Target) -> ast.AST | None:
     """The definition of the target, from a fenced block of the prompt or from its indented text."""
+    prompt = NUMBER.sub("", prompt)  # code may be shown with its line numbers: `12| x = 1`
     blocks = [match["code"] for match in FENCE.finditer(prompt)]
     start = re.search(rf"^[ \t]*(?:async def|def|class) {re.escape(target.last)}\b", prompt, re.MULTILINE)
     if start is not None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batchgen.models import Endpoint, Prompt
-from batchgen.openai_client.tokens import REQUEST_OVERHEAD, counter_for
+from batchgen.openai_client.tokens import REQUEST_OVERHEAD, count_tokens, counter_for
 
 
 @pytest.mark.parametrize(("model", "tokens"), [("gpt-4o-mini", 8), ("gpt-5", 8), ("gpt-4-turbo", 9)])
@@ -31,3 +31,15 @@ def test_a_request_counts_at_least_as_much_as_its_text(text: str) -> None:
     count = counter_for("gpt-4o-mini")
     line = Prompt([{"role": "user", "content": text}]).line("job-0001:0", "gpt-4o-mini", Endpoint.CHAT)
     assert count(line) >= count(text.encode()) - REQUEST_OVERHEAD
+
+
+@given(st.text(max_size=200))
+def test_a_text_alone_counts_as_it_does_in_a_request(text: str) -> None:
+    encodable = text.encode("utf-8", "replace")
+    assert count_tokens(encodable.decode()) == counter_for("gpt-4o")(encodable) - REQUEST_OVERHEAD
+
+
+@pytest.mark.parametrize("part", ["x = 1\n", "€", " ", "\U0001f9ea", "\x01"])
+def test_a_text_may_be_of_any_length(part: str) -> None:
+    assert count_tokens("") == 0
+    assert 0 < count_tokens(part * 300_000) <= 300_000 * len(part.encode())

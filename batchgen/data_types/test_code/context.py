@@ -1,6 +1,6 @@
-"""What a model must see beside the target: imports it uses, the class around it, what it calls in its own module.
+"""What a model must see beside the target: everything that it would otherwise have asked for, within a budget.
 
-Each part has a budget, spent on what the target names first. The whole record stays below about 12 KB.
+The tokens are spent by relevance: each part may take a share, and what one leaves the next ones can have.
 """
 
 from __future__ import annotations
@@ -9,144 +9,96 @@ import ast
 from collections.abc import Iterator
 from typing import Any
 
-from batchgen.data_types.test_code.budget import clip, fitting
-from batchgen.data_types.test_code.definitions import Definition, FunctionNode, last_line, statements
-from batchgen.data_types.test_code.module import Module
+from batchgen.data_types.test_code.budget import Budget, clip
+from batchgen.data_types.test_code.example_tests import ExampleTests
+from batchgen.data_types.test_code.references import attributes, first_names, parameter_types, references
+from batchgen.data_types.test_code.source_index import Found, SourceIndex
+from batchgen.data_types.test_code.surface import Surface
 from batchgen.data_types.test_code.targets import Target
 
-_SOURCE_LIMIT = 6_500
-_IMPORTS_LIMIT = 800
-_OWNER_LIMIT = 1_800
-_USES_LIMIT = 2_200
-_VALUE_LIMIT = 300
-_DOCSTRING_LIMIT = 300
-_CALLEE_LIMIT = 900
-_SHORT_INIT = 15
-"""Lines up to which a constructor is shown whole: how to make an object is what a test needs first."""
+GUTTER = 3
+"""Tokens that a line number takes beside its line."""
+_SOURCE = 0.7
+_OWNER = 0.25
+_IMPORTS = 0.1
+_USES = 0.45
+_TESTS = 0.3
+_USED_LIMIT = 300
+"""Tokens of one callee or type."""
 
 
-class ModuleContext:
-    """Knows what a module imports, assigns and defines; describes it for one target after the other."""
+class Context:
+    """Describes one target after the other."""
 
-    def __init__(self, module: Module) -> None:
-        self._module = module
-        self._imports: dict[str, list[str]] = {}
-        self._values: dict[str, str] = {}
-        self._definitions: dict[str, Definition] = {}
-        self._members: dict[ast.stmt, str] = {}
-        for statement in statements(module.tree.body):
-            self._note(statement)
+    def __init__(self, index: SourceIndex, examples: ExampleTests, tokens: int) -> None:
+        self._index = index
+        self._examples = examples
+        self._tokens = tokens
 
-    def describe(self, target: Target) -> dict[str, Any]:
-        """Return the parts of a record's data that hold code."""
-        module = self._module
-        used = names_in_order(target.node)
+    def describe(self, surface: Surface, target: Target) -> dict[str, Any]:
+        """Return the parts of a record's data that hold code; together they take about the budget's tokens."""
+        budget = Budget(self._tokens)
+        mentioned = references(target.node)
+        source = clip(surface.module.text(target.first, target.last), budget.room(_SOURCE), GUTTER)
+        budget.spend(source, each_line=GUTTER)
+        owner = _owner(surface, target, budget)
+        imports = budget.take(_imports(surface, mentioned), _IMPORTS)
+        uses = budget.take(self._uses(surface, target, mentioned), _USES)
+        examples = self._examples.of(surface.module.name, target)
+        tests = budget.take((test.text for test in examples), _TESTS)
+        fixtures = budget.take(self._examples.fixtures(examples, tests), 1)
         return {
-            "source": clip(module.text(target.first, target.last), _SOURCE_LIMIT),
-            "imports": fitting(self._imports_of(used), _IMPORTS_LIMIT),
-            "owner": "" if target.owner is None else self._outline(target.owner, _OWNER_LIMIT, target.node),
-            "uses": fitting(self._uses_of(used, target), _USES_LIMIT),
+            "source": source,
+            "imports": imports,
+            "owner": owner,
+            "uses": uses,
+            "tests": tests,
+            "fixtures": fixtures,
         }
 
-    def _note(self, statement: ast.stmt) -> None:
-        """Later definitions of a name replace earlier ones, as they do at run time; imports are alternatives."""
-        if isinstance(statement, ast.Import | ast.ImportFrom):
-            for name, line in _import_lines(statement, self._module):
-                self._imports.setdefault(name, []).append(line)
-        elif isinstance(statement, Definition):
-            self._definitions[statement.name] = statement
-        elif isinstance(statement, ast.Assign | ast.AnnAssign):
-            text = self._module.text(statement.lineno, last_line(statement)).strip()
-            for name in _assigned_names(statement):
-                self._values.setdefault(name, text)
-
-    def _imports_of(self, used: list[str]) -> list[str]:
-        lines = [line for name in [*used, "*"] for line in self._imports.get(name, ())]
-        return list(dict.fromkeys(lines))
-
-    def _uses_of(self, used: list[str], target: Target) -> Iterator[str]:
-        """Yield constants and the outlines of callees, in the order the target names them."""
+    def _uses(self, surface: Surface, target: Target, mentioned: list[str]) -> Iterator[str]:
+        """Yield the source's own values, callees and types, in the order the target names them."""
         hidden = {target.node, target.owner}
+        wanted = attributes(target.node)
         shown: set[str] = set()
-        for name in used:
-            text = self._values.get(name)
-            if text is not None and text not in shown:
+        for reference in dict.fromkeys([*mentioned, *_of_the_class(target)]):
+            found = self._index.resolve(surface, reference)
+            if found is None or (found.node is not None and found.node in hidden):
+                continue
+            text = _shown(found, wanted)
+            if found.surface is not surface:
+                text = f"# from {found.surface.module.name}\n{text}"
+            if text not in shown:
                 shown.add(text)
-                yield clip(text, _VALUE_LIMIT)
-            callee = self._definitions.get(name)
-            if callee is not None and callee not in hidden:
-                yield self._outline(callee, _CALLEE_LIMIT, None)
-
-    def _outline(self, node: Definition, limit: int, target: Definition | None) -> str:
-        """Return a definition without its bodies; of a class what `target` refers to comes first."""
-        if not isinstance(node, ast.ClassDef):
-            return clip(self._head(node), limit)
-        wanted = set() if target is None else _attributes(target)
-        members = [member for member in node.body if member is not target]
-        members.sort(key=lambda member: _rank(member, wanted))
-        head = clip(self._head(node, ending=""), limit // 2)
-        texts = {text: member.lineno for member in members if (text := self._cached_member(member))}
-        kept = fitting(texts, limit - len(head))
-        return "\n".join([head, *sorted(kept, key=texts.__getitem__)])
-
-    def _cached_member(self, member: ast.stmt) -> str:
-        """A large class is outlined once for each of its methods."""
-        if member not in self._members:
-            self._members[member] = self._member(member)
-        return self._members[member]
-
-    def _member(self, member: ast.stmt) -> str:
-        if isinstance(member, FunctionNode):
-            length = last_line(member) - member.lineno
-            if member.name == "__init__" and length < _SHORT_INIT:
-                return self._module.text(member.lineno, last_line(member))
-            return self._head(member, docstring=False)
-        if isinstance(member, ast.Assign | ast.AnnAssign):
-            return clip(self._module.text(member.lineno, last_line(member)), _VALUE_LIMIT)
-        return self._module.signature(member) if isinstance(member, ast.ClassDef) else ""
-
-    def _head(self, node: Definition, *, ending: str = "...", docstring: bool = True) -> str:
-        """Return signature and first paragraph of the docstring."""
-        signature = self._module.signature(node)
-        indent = " " * (len(signature) - len(signature.lstrip()) + 4)
-        text = (ast.get_docstring(node) or "") if docstring else ""
-        paragraph = " ".join(text.split("\n\n", 1)[0].split())[:_DOCSTRING_LIMIT]
-        lines = [f'"""{paragraph}"""'] if paragraph else []
-        return "\n".join([signature, *(indent + line for line in [*lines, ending] if line)])
+                yield text
 
 
-def names_in_order(node: ast.AST) -> list[str]:
-    """Return the names that code mentions, each once, in the order of the text."""
-    found = [(item.lineno, item.col_offset, item.id) for item in ast.walk(node) if isinstance(item, ast.Name)]
-    return list(dict.fromkeys(name for _, _, name in sorted(found)))
+def _owner(surface: Surface, target: Target, budget: Budget) -> str:
+    if target.owner is None:
+        return ""
+    limit = budget.room(_OWNER)
+    outline = surface.outline(target.owner, limit, wanted=attributes(target.node), without=target.node)
+    budget.spend(outline)
+    return outline
 
 
-def _import_lines(statement: ast.Import | ast.ImportFrom, module: Module) -> Iterator[tuple[str, str]]:
-    """Yield each bound name with an import of it alone, made absolute."""
-    for alias in statement.names:
-        renamed = f" as {alias.asname}" if alias.asname else ""
-        if isinstance(statement, ast.Import):
-            yield alias.asname or alias.name.partition(".")[0], f"import {alias.name}{renamed}"
-        elif statement.module != "__future__":
-            line = f"from {module.absolute(statement)} import {alias.name}{renamed}"
-            yield alias.asname or alias.name, line
+def _imports(surface: Surface, mentioned: list[str]) -> list[str]:
+    bindings = (binding for name in [*first_names(mentioned), "*"] for binding in surface.imports.get(name, ()))
+    return list(dict.fromkeys(binding.line for binding in bindings))
 
 
-def _assigned_names(statement: ast.Assign | ast.AnnAssign) -> Iterator[str]:
-    targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
-    for target in targets:
-        members = target.elts if isinstance(target, ast.Tuple | ast.List) else [target]
-        yield from (member.id for member in members if isinstance(member, ast.Name))
+def _of_the_class(target: Target) -> list[str]:
+    """Return what an object of the target's class needs: the bases, and the types its constructor takes."""
+    if target.owner is None:
+        return []
+    made_by = [node for node in target.owner.body if isinstance(node, ast.FunctionDef) and node.name == "__init__"]
+    return [
+        *references(*target.owner.bases),
+        *references(*(each for node in made_by for each in parameter_types(node))),
+    ]
 
 
-def _attributes(node: ast.AST) -> set[str]:
-    return {item.attr for item in ast.walk(node) if isinstance(item, ast.Attribute)}
-
-
-def _rank(member: ast.stmt, wanted: set[str]) -> int:
-    """Order members of a class by use for a test: the constructor, what the target refers to, values, the rest."""
-    if isinstance(member, FunctionNode):
-        if member.name in {"__init__", "__new__"}:
-            return 0
-        return 1 if member.name in wanted else 3
-    return 2
+def _shown(found: Found, wanted: set[str]) -> str:
+    if found.node is None:
+        return found.surface.values[found.name]
+    return found.surface.outline(found.node, _USED_LIMIT, wanted=wanted)

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from batchgen.data_types.contract import BadRow, DataFetcherStrategy, Record
-from batchgen.data_types.test_code.context import ModuleContext
+from batchgen.data_types.test_code.changes import Changes
+from batchgen.data_types.test_code.context import Context
+from batchgen.data_types.test_code.example_tests import ExampleTests
 from batchgen.data_types.test_code.material import pack_material
-from batchgen.data_types.test_code.module import Module
 from batchgen.data_types.test_code.options import TestCodeOptions
-from batchgen.data_types.test_code.parsing import NotPython, decode, parse
+from batchgen.data_types.test_code.parsing import NotPython, decode
 from batchgen.data_types.test_code.requirements import find_requirements
+from batchgen.data_types.test_code.source_index import SourceIndex
 from batchgen.data_types.test_code.source_tree import module_name, python_files, source_root
+from batchgen.data_types.test_code.surface import Surface
 from batchgen.data_types.test_code.targets import find_targets
+from batchgen.data_types.test_code.uncovered import with_missing
 from batchgen.errors import SourceEmpty, SourceUnreadable
 from batchgen.sources.opened import OpenedSource
 
@@ -29,28 +33,27 @@ class TestCodeFetcher(DataFetcherStrategy[TestCodeOptions]):
 
         Raises SourceUnreadable for a source without Python files, SourceEmpty where the options leave no target.
         """
-        path = Path(os.path.abspath(source.path))  # noqa: PTH100 - `absolute()` keeps `..`, `resolve()` follows links
+        path = _given(source)
         root = source_root(path)
-        seen = False
+        rows = _rows(source, path, root, options)
+        if options.uncovered:
+            rows = with_missing(rows, self._executed(source), lambda path: _text(root / path))
         empty = True
-        for file in _files(source, path):
-            seen = True
-            relative = file.relative_to(root).as_posix()
-            name = module_name(file, root)
-            if name is None or not options.selects(relative):
-                continue
-            for row in _rows(file, relative, name, options.max_lines):
-                empty = False
-                yield row
-        if not seen:
-            raise _no_python(source)
+        for row in rows:
+            empty = False
+            yield row
         if empty:
-            advice = "No function or class to test is left: check include and exclude."
+            advice = "No function or class to test is left: check the options include, exclude, since and uncovered."
             raise SourceEmpty(source=source.location, advice=advice)
+
+    def _executed(self, source: OpenedSource) -> Mapping[str, Collection[int]]:
+        """Return the lines that the project's own tests execute, by path below the source root."""
+        problem = "the coverage of its own tests cannot be measured here"
+        raise SourceUnreadable(source=source.location, problem=problem, advice="Leave out the option uncovered.")
 
     def pack(self, source: OpenedSource, options: TestCodeOptions, path: Path) -> bool:
         """Write the source tree and what it needs to be run."""
-        root = source_root(Path(os.path.abspath(source.path)))  # noqa: PTH100 - as above
+        root = source_root(_given(source))
         found = find_requirements(root, source.distribution)
         pack_material(source, sorted({*found, *options.requirements}), path)
         return True
@@ -71,33 +74,59 @@ def _no_python(source: OpenedSource) -> SourceUnreadable:
     return SourceUnreadable(source=source.location, problem="it holds no Python files", advice=advice)
 
 
-def _rows(file: Path, path: str, name: str, max_lines: int) -> Iterator[Record | BadRow]:
-    module = _read(file, path, name)
-    if isinstance(module, NotPython):
-        yield BadRow(path, f"{path}:{module.line}", module.problem)
+def _given(source: OpenedSource) -> Path:
+    return Path(os.path.abspath(source.path))  # noqa: PTH100 - `absolute()` keeps `..`, `resolve()` follows links
+
+
+def _changes(source: OpenedSource, path: Path, root: Path, options: TestCodeOptions) -> Changes | None:
+    if options.since is None:
+        return None
+    folder = path if path.is_dir() else path.parent
+    prefix = "" if folder == root else f"{folder.relative_to(root).as_posix()}/"
+    return Changes.since(options.since, folder, prefix, source.location)
+
+
+def _touched(changes: Changes | None, path: str, *lines: int) -> bool:
+    return changes is None or changes.touch(path, *lines)
+
+
+def _rows(source: OpenedSource, path: Path, root: Path, options: TestCodeOptions) -> Iterator[Record | BadRow]:
+    changes = _changes(source, path, root, options)
+    index = SourceIndex(path, root)
+    context = Context(index, ExampleTests(path, root), options.context_tokens)
+    seen = False
+    for file in _files(source, path):
+        seen = True
+        relative = file.relative_to(root).as_posix()
+        name = module_name(file, root)
+        if name is not None and options.selects(relative) and _touched(changes, relative):
+            yield from _rows_of(index.surface(file, name), relative, context, options, changes)
+    if not seen:
+        raise _no_python(source)
+
+
+def _rows_of(
+    surface: Surface | NotPython, path: str, context: Context, options: TestCodeOptions, changes: Changes | None
+) -> Iterator[Record | BadRow]:
+    if isinstance(surface, NotPython):
+        yield BadRow(path, f"{path}:{surface.line}", surface.problem)
         return
-    context = ModuleContext(module)
+    module = surface.module
     taken: set[str] = set()
-    for target in find_targets(module.tree.body, max_lines):
+    for target in find_targets(module.tree.body, options.max_lines):
         record_id = f"{path}:{target.qualname}"
         if record_id in taken:  # the other branch of an `if`, the setter of a property
             record_id = f"{record_id}:{target.first}"
         taken.add(record_id)
-        place = {"path": path, "module": name, "qualname": target.qualname, "kind": target.kind}
+        if not _touched(changes, path, target.first, target.last):
+            continue
+        place = {"path": path, "module": module.name, "qualname": target.qualname, "kind": target.kind}
         if target.through:
             place["through"] = target.through
         lines = {"first": target.first, "last": target.last}
-        yield Record(record_id, place | lines | context.describe(target))
+        yield Record(record_id, place | lines | context.describe(surface, target))
 
 
-def _read(file: Path, path: str, name: str) -> Module | NotPython:
-    try:
-        text = decode(file.read_bytes())
-    except OSError as error:
-        return NotPython(1, f"cannot be read: {error.strerror}")
-    if isinstance(text, NotPython):
-        return text
-    tree = parse(text)
-    if isinstance(tree, NotPython):
-        return tree
-    return Module(path, name, file.name == "__init__.py", text.split("\n"), tree)
+def _text(file: Path) -> str:
+    text = decode(file.read_bytes())
+    return text if isinstance(text, str) else ""

@@ -1,4 +1,4 @@
-"""What a user can choose: which files, and from what size on a class is split."""
+"""What a user can choose: which files and targets, from what size on a class is split, and how much is shown."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 from typing import Annotated, ClassVar, Literal
 
 from packaging.requirements import InvalidRequirement, Requirement
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from batchgen.data_types.contract import TypeOptions
 
@@ -29,8 +29,15 @@ def _requirements(value: object) -> object:
     return parts
 
 
+def _is_commit(value: str) -> str:
+    if not value.strip() or value.startswith("-"):
+        raise ValueError("it must name a commit, a branch or a tag")
+    return value
+
+
 Requirements = Annotated[tuple[str, ...], BeforeValidator(_requirements)]
 Patterns = Annotated[tuple[str, ...], BeforeValidator(_split)]
+Commit = Annotated[str, AfterValidator(_is_commit)]
 
 
 class TestCodeOptions(TypeOptions):
@@ -44,6 +51,15 @@ class TestCodeOptions(TypeOptions):
     exclude: Patterns = Field((), description="No files whose path matches one of these patterns")
     """The same, for files to leave out; it wins over `include`."""
     max_lines: int = Field(50, ge=1, le=10_000, description="Classes with more lines are tested method by method")
+    since: Commit | None = Field(
+        None, description="Only targets with lines that were changed since this commit, branch or tag of git"
+    )
+    """The source must lie in a git repository. New files count whole, also those that git does not know yet."""
+    uncovered: bool = Field(False, description="Only targets with lines that the project's own tests do not reach")
+    context_tokens: int = Field(
+        3_000, ge=500, le=100_000, description="Tokens for the target's code and what is shown beside it"
+    )
+    """Of each prompt, beside the instructions."""
     requirements: Requirements = Field(
         (), description="What the code needs beside its project's own requirements, e.g. 'attrs pytest-mock>=3'"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from keyword import iskeyword
@@ -63,6 +64,28 @@ def module_name(file: Path, root: Path) -> str | None:
     if parts[-1] == "__init__":
         parts.pop()
     return ".".join(parts) if parts and all(map(_is_name, parts)) else None
+
+
+class OwnModules:
+    """Tells the source's own modules from others that lie beside them."""
+
+    def __init__(self, given: Path, root: Path) -> None:
+        """Take the source as it was given, and its root."""
+        inside = given if given.is_dir() else given.parent
+        self._only = "" if inside == root else given.relative_to(root).parts[0]
+        self._among_strangers = not self._only and is_shared(root)
+
+    def has(self, module: str) -> bool:
+        """Tell whether a module, by its dotted name, may be the source's own."""
+        top = module.partition(".")[0]
+        if self._only:
+            return top == self._only
+        return bool(top) and not self._among_strangers and top not in sys.stdlib_module_names
+
+
+def is_shared(folder: Path) -> bool:
+    """Tell whether a folder holds the packages of many projects."""
+    return folder.name in {"site-packages", "dist-packages"} or folder == Path(os.__file__).parent
 
 
 def _is_package(folder: Path) -> bool:

@@ -1,4 +1,4 @@
-"""A package to be tested, and a bench to run its tests on; without bubblewrap these tests are skipped, but not in CI."""
+"""A package and what judges tests of it; without bubblewrap these tests are skipped, but not in CI."""
 
 from __future__ import annotations
 

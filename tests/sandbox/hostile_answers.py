@@ -28,13 +28,17 @@ HOSTILE: dict[str, tuple[str, str]] = {
     "no assertion": (f"```python\n{IMPORT}def test_total():\n    total([1])\n```", "no_assertion"),
     "assert True": (f"```python\n{IMPORT}def test_total():\n    total([1])\n    assert True\n```", "no_assertion"),
     "swallowed by BaseException": (
-        f"```python\n{IMPORT}def test_total():\n    try:\n        assert total([1]) == 9\n    except BaseException:\n"
-        "        pass\n```",
+        (
+            f"```python\n{IMPORT}def test_total():\n    try:\n        assert total([1]) == 9\n"
+            "    except BaseException:\n        pass\n```"
+        ),
         "no_assertion",
     ),
     "swallowed by suppress": (
-        f"```python\nimport contextlib\n{IMPORT}def test_total():\n    with contextlib.suppress(Exception):\n"
-        "        assert total([1]) == 9\n```",
+        (
+            f"```python\nimport contextlib\n{IMPORT}def test_total():\n    with contextlib.suppress(Exception):\n"
+            "        assert total([1]) == 9\n```"
+        ),
         "no_assertion",
     ),
     "asserts about something else": (
@@ -42,8 +46,10 @@ HOSTILE: dict[str, tuple[str, str]] = {
         "target_not_reached",
     ),
     "asserts whatever happens": (
-        f"```python\n{IMPORT}def test_total():\n    try:\n        result = total([1])\n    except Exception:\n"
-        "        result = 1\n    assert result == 1\n```",
+        (
+            f"```python\n{IMPORT}def test_total():\n    try:\n        result = total([1])\n    except Exception:\n"
+            "        result = 1\n    assert result == 1\n```"
+        ),
         "survives_sabotage",
     ),
     "another function": (
@@ -84,18 +90,24 @@ HOSTILE: dict[str, tuple[str, str]] = {
         "target_redefined",
     ),
     "patched by name": (
-        "```python\nfrom unittest.mock import patch\nfrom shop import cart\ndef test_total():\n"
-        "    with patch('shop.cart.total', return_value=1):\n        assert cart.total([1]) == 1\n```",
+        (
+            "```python\nfrom unittest.mock import patch\nfrom shop import cart\ndef test_total():\n"
+            "    with patch('shop.cart.total', return_value=1):\n        assert cart.total([1]) == 1\n```"
+        ),
         "target_patched",
     ),
     "patched by monkeypatch": (
-        "```python\nfrom shop import cart\ndef test_total(monkeypatch):\n"
-        "    monkeypatch.setattr(cart, 'total', lambda prices: 1)\n    assert cart.total([1]) == 1\n```",
+        (
+            "```python\nfrom shop import cart\ndef test_total(monkeypatch):\n"
+            "    monkeypatch.setattr(cart, 'total', lambda prices: 1)\n    assert cart.total([1]) == 1\n```"
+        ),
         "target_patched",
     ),
     "patched behind our back": (
-        "```python\nfrom shop import cart\ndef test_total():\n    vars(cart)['total'] = lambda prices: 1\n"
-        "    assert cart.total([1]) == 1\n```",
+        (
+            "```python\nfrom shop import cart\ndef test_total():\n    vars(cart)['total'] = lambda prices: 1\n"
+            "    assert cart.total([1]) == 1\n```"
+        ),
         "target_not_reached",
     ),
     # The process and the report.
@@ -124,7 +136,10 @@ HOSTILE: dict[str, tuple[str, str]] = {
         "forbidden_call",
     ),
     "tests that the file does not show": (
-        f"```python\n{IMPORT}def test_total():\n{CALL}\nfor n in range(3):\n    globals()[f'test_{{n}}'] = test_total\n```",
+        (
+            f"```python\n{IMPORT}def test_total():\n{CALL}\nfor n in range(3):\n"
+            "    globals()[f'test_{n}'] = test_total\n```"
+        ),
         "report_differs",
     ),
     "kills its parent": (
@@ -203,8 +218,10 @@ HOSTILE: dict[str, tuple[str, str]] = {
     "giant output": (answer("while True:", "    print('x' * 1_000_000)"), "output_limit"),
     # Chance.
     "red every third time": (
-        f"```python\nimport random\n{IMPORT}def test_total():\n    assert total([1]) == 1\n"
-        "    assert random.Random().random() > 0.34\n```",
+        (
+            f"```python\nimport random\n{IMPORT}def test_total():\n    assert total([1]) == 1\n"
+            "    assert random.Random().random() > 0.34\n```"
+        ),
         "unstable",
     ),
 }

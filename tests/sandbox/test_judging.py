@@ -33,7 +33,7 @@ def test_right_tests_are_accepted_with_what_they_show(strategy: Strategy, shop: 
     assert isinstance(verdict, Accepted)
     output = verdict.output
     assert output["verified"] is True
-    assert output["gained_lines"] == output["asked_lines"] == list(range(6, 13))
+    assert output["gained_lines"] == output["asked_lines"] == list(range(6, 14))
     assert set(output["evidence"]) == set(output["tests"])
     killed = {kill for each in output["evidence"].values() for kill in each["kills"]}
     assert killed == {each["id"] for each in output["mutants"]}
@@ -63,7 +63,7 @@ def test_bugs_in_the_code_are_told_apart_from_tests_that_are_wrong(tmp_path: Pat
     found = noticed = 0
     for name, answer in RIGHT.items():
         record = records(write_shop(tmp_path / "right"))[name]
-        for mutant in mutants(CART, record.data["first"], record.data["last"], most=8):
+        for mutant in mutants(CART, record.data["first"], record.data["last"], most=6):
             source = write_shop(tmp_path / name / mutant.id)
             (source / "shop" / "cart.py").write_text(apply(CART, mutant.edits), encoding="utf-8")
             strategy = strategy_for(packed(source, tmp_path / f"{name}{mutant.id}"), cache)
@@ -96,7 +96,8 @@ def _parities(seed: int) -> dict[str, int]:
 
 def test_the_order_of_tests_must_not_matter(strategy: Strategy, shop: Path) -> None:
     code = (
-        "from shop.cart import refund\nseen = []\n\ndef test_a():\n    seen.append(refund(1))\n    assert seen == [-1]\n\n"
+        "from shop.cart import refund\nseen = []\n\n"
+        "def test_a():\n    seen.append(refund(1))\n    assert seen == [-1]\n\n"
         "def test_b():\n    assert [*seen, refund(1)] == [-1, -1]\n\ndef test_c():\n    assert refund(3) == -3\n"
     )
     verdict = strategy.judge(records(shop)["refund"], fenced(code))
@@ -148,7 +149,12 @@ for record, text in answers_for(source):
 def answers_for(source: Path) -> list[tuple[Record, str]]:
     """Several answers for each record, all different."""
     found = records(source)
-    return [(found[name], fenced(f"{answer}\n# {number}\n")) for number in range(3) for name, answer in RIGHT.items()]
+    return [
+        (found[name], fenced(f"{answer}\n# {number}\n"))
+        for number in range(3)
+        for name, answer in RIGHT.items()
+        if name != "total"
+    ]
 
 
 def test_killed_in_the_middle_it_comes_to_the_same_and_goes_on_where_it_was(

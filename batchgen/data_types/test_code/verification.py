@@ -9,6 +9,7 @@ import ast
 import time
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from batchgen.data_types.contract import Refused
 from batchgen.data_types.test_code.collection import collect
@@ -23,7 +24,11 @@ from batchgen.sandbox import Run, RunReport, Sandbox, Session, TestRun
 _BUDGET = 9
 """Time limits that all runs of one answer may take together."""
 _TOO_LONG = f"The answer's tests take over {_BUDGET} times the limit of one run."
-_ORDERS = (11, 12, 13)
+_ORDERS: tuple[tuple[Literal["reversed", "shuffled"], int], ...] = (
+    ("reversed", 11),
+    ("shuffled", 12),
+    ("shuffled", 13),
+)
 _MORE_ORDERS = (21, 22, 23, 24, 25, 26)
 """For tests that may depend on chance: what they use, or what they execute, says so."""
 _MOST_ROUNDS = 3
@@ -168,8 +173,8 @@ class Verification:
         code = self._only(kept)
         shaky = _depending_on_chance(code, kept)
         fallen: dict[str, str] = {}
-        for seed in _ORDERS:
-            run = Run(self._time_limit_s, code=code, seed=seed, shuffle=True, measure=[self._segment.path])
+        for order, seed in _ORDERS:
+            run = Run(self._time_limit_s, code=code, seed=seed, order=order, measure=[self._segment.path])
             for test, outcome in self._outcomes(session, run, kept).items():
                 if not outcome.passed:
                     fallen.setdefault(test, outcome.detail or outcome.reason)
@@ -177,7 +182,7 @@ class Verification:
                     shaky.add(test)
         shaky -= fallen.keys()
         for seed in _MORE_ORDERS if shaky else ():
-            run = Run(self._time_limit_s, code=code, seed=seed, shuffle=True, select=sorted(shaky))
+            run = Run(self._time_limit_s, code=code, seed=seed, order="shuffled", select=sorted(shaky))
             for test, outcome in self._outcomes(session, run, sorted(shaky)).items():
                 if not outcome.passed:
                     fallen.setdefault(test, outcome.detail or outcome.reason)
@@ -188,7 +193,7 @@ class Verification:
         if not suspects:
             return
         code = self._only(suspects)
-        run = Run(self._time_limit_s, code=code, seed=_ORDERS[0], shuffle=True)
+        run = Run(self._time_limit_s, code=code, seed=_ORDERS[0][1], order="reversed")
         again = self._outcomes(session, run, suspects)
         for test in suspects:
             if again[test].reason == "assertion_failed":
@@ -223,34 +228,24 @@ class Verification:
             if problem is not None:
                 found |= dict.fromkeys(left, problem)
                 break
-            finished = self._finished(report, chosen)
-            found |= finished
-            culprit = _culprit(report, chosen, finished)
-            if culprit is not None:
-                found[culprit] = _broken(report)
-            elif not finished or report.outcome == "left_processes":
-                if alone or len(chosen) == 1:
-                    found |= dict.fromkeys(chosen, _broken(report))
-                else:
-                    found, alone = {test: each for test, each in found.items() if test not in chosen}, True
+            if report.outcome == "finished" and report.running is None:
+                found |= self._finished(report, chosen)
+            elif report.running in chosen and report.outcome != "left_processes":
+                found[report.running] = _broken(report)  # the others run again: what they did was not told
+            elif len(chosen) == 1:
+                found |= dict.fromkeys(chosen, _broken(report))
+            else:
+                alone = True
             left = [test for test in left if test not in found]
         return {test: found[test] for test in tests}
 
     def _finished(self, report: RunReport, chosen: Iterable[str]) -> dict[str, _Outcome]:
         found = {}
         for test in chosen:
-            ran = report.tests.get(test)
-            if ran is not None and ran.outcome != "not_finished" and test != report.running:
-                lines = frozenset(ran.lines.get(self._segment.path, ())) & self._runtime
-                found[test] = _Outcome(*_reason(ran), lines)
+            ran = report.tests.get(test, TestRun())
+            lines = frozenset(ran.lines.get(self._segment.path, ())) & self._runtime
+            found[test] = _Outcome(*_reason(ran), lines)
         return found
-
-
-def _culprit(report: RunReport, chosen: Collection[str], finished: Collection[str]) -> str | None:
-    """The test that was running when the run broke off."""
-    if report.running in chosen and report.running not in finished:
-        return report.running
-    return None
 
 
 def _of_the_whole(report: RunReport, tests: set[str]) -> _Outcome | None:
@@ -271,8 +266,6 @@ def _of_the_whole(report: RunReport, tests: set[str]) -> _Outcome | None:
 def _broken(report: RunReport) -> _Outcome:
     """Why a run ended before its tests did."""
     match report.outcome:
-        case "finished":
-            return _Outcome("not_reported", "pytest did not report it.")
         case "time_limit":
             return _Outcome("time_limit", "It does not end within the time limit.")
         case "memory_limit" | "process_limit" | "output_limit":
@@ -292,7 +285,7 @@ def _reason(ran: TestRun) -> tuple[str, str]:
         return "", ""
     if ran.failure is None:
         reason = _REASONS.get(ran.outcome, "not_reported")
-        return reason, f"It is reported as {ran.outcome}, which shows nothing."
+        return reason, f"pytest reports it as {ran.outcome}, which shows nothing."
     failure = ran.failure
     if failure.kind == "MemoryError":
         return "memory_limit", _trimmed(failure.text)

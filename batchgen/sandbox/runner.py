@@ -366,7 +366,7 @@ def _run_tests(request: dict[str, Any], settings: dict[str, Any], report: _Repor
     import pytest  # noqa: PLC0415
 
     sys.dont_write_bytecode = True
-    os.chdir(_RUN)
+    os.chdir(request.get("root", _RUN))
     _forget(settings["forget"])
     sys.path[:0] = request.get("import_roots", [])
     if request.get("variant"):
@@ -392,7 +392,19 @@ def _run_tests(request: dict[str, Any], settings: dict[str, Any], report: _Repor
 
 def _pytest_options(root: str) -> list[str]:
     """No configuration but ours, no cache, output straight to the pipe."""
-    return ["-q", "-s", "-p", "no:cacheprovider", "-c", os.devnull, f"--rootdir={root}", "--tb=short", "-o", "addopts="]
+    return [
+        "-q",
+        "-s",
+        "-p",
+        "no:cacheprovider",
+        "-c",
+        os.devnull,
+        f"--rootdir={root}",
+        "--tb=short",
+        "-o",
+        "addopts=",
+        "--continue-on-collection-errors",
+    ]
 
 
 def _forget(names: list[str]) -> None:
@@ -423,6 +435,7 @@ class _Plugin:
         self._request = request
         self._report = report
         self._measurement = measurement
+        self._by_test = measurement is not None and request.get("code") is not None
         self._errors: dict[tuple[str, str], tuple[str, bool]] = {}
         """Type of the error, and whether it is a failed assertion, by test and phase: reports do not carry them."""
 
@@ -448,11 +461,11 @@ class _Plugin:
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         random.seed(self._request["seed"])
         self._report.tell({"event": "start", "test": nodeid.partition("::")[2]})
-        if self._measurement is not None:
+        if self._by_test:
             self._measurement.switch_context(nodeid.partition("::")[2])
 
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
-        if self._measurement is not None:
+        if self._by_test:
             self._measurement.switch_context("")
         self._report.tell({"event": "finish", "test": nodeid.partition("::")[2]})
 

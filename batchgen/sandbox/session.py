@@ -85,6 +85,8 @@ class RunReport:
     """Ids in the order of the file, each once, without parameters."""
     not_collected: str = ""
     """The error that kept the file from being imported."""
+    lines: dict[str, set[int]] = field(default_factory=dict)
+    """Lines of the measured files that anything executed, imports included."""
     running: str | None = None
     """The test that ran when the run was ended."""
     output: str = ""
@@ -268,6 +270,7 @@ def _read(answer: dict[str, Any]) -> RunReport:
     """Put the events of a run together."""
     tests: dict[str, TestRun] = {}
     collected: list[str] = []
+    executed: dict[str, set[int]] = {}
     not_collected = ""
     running = None
     for event in answer["events"]:
@@ -284,10 +287,22 @@ def _read(answer: dict[str, Any]) -> RunReport:
             case "phase":
                 _note_phase(tests.setdefault(base_id(event["test"]), TestRun()), event)
             case "lines":
+                path = event["path"].removeprefix(f"{SOURCE}/")
+                executed.setdefault(path, set()).update(event["lines"])
                 if event["test"]:
-                    lines = tests.setdefault(base_id(event["test"]), TestRun()).lines
-                    lines.setdefault(event["path"].removeprefix(f"{SOURCE}/"), set()).update(event["lines"])
-    return RunReport(answer["outcome"], tests, collected, not_collected, running, answer["output"], answer["seconds"])
+                    tests.setdefault(base_id(event["test"]), TestRun()).lines.setdefault(path, set()).update(
+                        event["lines"]
+                    )
+    return RunReport(
+        outcome=answer["outcome"],
+        tests=tests,
+        collected=collected,
+        not_collected=not_collected,
+        lines=executed,
+        running=running,
+        output=answer["output"],
+        seconds=answer["seconds"],
+    )
 
 
 _WORSE = ("not_finished", "passed", "xpassed", "xfailed", "skipped", "failed")

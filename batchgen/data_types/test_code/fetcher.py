@@ -11,6 +11,7 @@ from batchgen.data_types.test_code.changes import Changes
 from batchgen.data_types.test_code.context import Context
 from batchgen.data_types.test_code.example_tests import ExampleTests
 from batchgen.data_types.test_code.material import pack_material
+from batchgen.data_types.test_code.measurement import executed_lines
 from batchgen.data_types.test_code.options import TestCodeOptions
 from batchgen.data_types.test_code.parsing import NotPython, decode
 from batchgen.data_types.test_code.requirements import find_requirements
@@ -37,7 +38,7 @@ class TestCodeFetcher(DataFetcherStrategy[TestCodeOptions]):
         root = source_root(path)
         rows = _rows(source, path, root, options)
         if options.uncovered:
-            rows = with_missing(rows, self._executed(source), lambda path: _text(root / path))
+            rows = with_missing(rows, self._executed(source, path, root, options), lambda path: _text(root / path))
         empty = True
         for row in rows:
             empty = False
@@ -46,17 +47,24 @@ class TestCodeFetcher(DataFetcherStrategy[TestCodeOptions]):
             advice = "No function or class to test is left: check the options include, exclude, since and uncovered."
             raise SourceEmpty(source=source.location, advice=advice)
 
-    def _executed(self, source: OpenedSource) -> Mapping[str, Collection[int]]:
+    def _executed(
+        self, source: OpenedSource, path: Path, root: Path, options: TestCodeOptions
+    ) -> Mapping[str, Collection[int]]:
         """Return the lines that the project's own tests execute, by path below the source root."""
-        problem = "the coverage of its own tests cannot be measured here"
-        raise SourceUnreadable(source=source.location, problem=problem, advice="Leave out the option uncovered.")
+        if self.workplace is None:
+            raise AssertionError("a measurement needs a workplace")
+        wanted = _requirements(source, root, options)
+        return executed_lines(source.location, path, root, wanted, self.workplace.cache)
 
     def pack(self, source: OpenedSource, options: TestCodeOptions, path: Path) -> bool:
         """Write the source tree and what it needs to be run."""
-        root = source_root(_given(source))
-        found = find_requirements(root, source.distribution)
-        pack_material(source, sorted({*found, *options.requirements}), path)
+        wanted = _requirements(source, source_root(_given(source)), options)
+        pack_material(source, wanted, path)
         return True
+
+
+def _requirements(source: OpenedSource, root: Path, options: TestCodeOptions) -> list[str]:
+    return sorted({*find_requirements(root, source.distribution), *options.requirements})
 
 
 def _files(source: OpenedSource, path: Path) -> Iterator[Path]:

@@ -81,23 +81,24 @@ def _files(given: Path, root: Path, distribution: str | None) -> Iterator[Path]:
         yield from (file for file in root.glob("*.py") if file.is_file() and not file.is_symlink())
         for folder in root.iterdir():
             if (folder / "__init__.py").is_file() and not folder.is_symlink():
-                yield from _below(folder)
+                yield from tree_files(folder)
     elif given == root:
-        yield from _below(root)
+        yield from tree_files(root)
     else:  # a package: all of it, with the packages around it
-        yield from _below(root / given.relative_to(root).parts[0])
+        yield from tree_files(root / given.relative_to(root).parts[0])
     for folder in root.glob("*.dist-info") if distribution is not None else ():
         if metadata.PathDistribution(folder).name == distribution:  # code may ask for its own version
-            yield from _below(folder)
+            yield from tree_files(folder)
 
 
-def _below(folder: Path) -> Iterator[Path]:
+def tree_files(folder: Path) -> Iterator[Path]:
+    """Yield the files below a folder that code may need; links are not followed, caches and environments left out."""
     with os.scandir(folder) as entries:
         for entry in entries:
             path = Path(entry.path)
             if entry.is_dir(follow_symlinks=False):
                 if not is_left_out(path):
-                    yield from _below(path)
+                    yield from tree_files(path)
             elif entry.is_file(follow_symlinks=False) and path.suffix not in {".pyc", ".pyo"}:
                 yield path
 

@@ -137,4 +137,4 @@ def test_the_simulator_finds_the_parameters_in_the_numbered_code() -> None:
     record = next(each for each in records(Path(textwrap.__file__)) if each.data["qualname"] == "indent")
     test = generated_test(messages(record)[1]["content"])
     assert test is not None
-    assert '"text", "prefix", "predicate"' in test
+    assert 'indent("a", "a")' in test

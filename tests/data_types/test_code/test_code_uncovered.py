@@ -7,11 +7,14 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
-from source_trees import fetch, write_tree
+from source_trees import write_tree
 
-from batchgen.data_types.contract import BadRow, Record
+from batchgen.data_types.contract import BadRow, Record, Workplace
+from batchgen.data_types.test_code import TEST_CODE
+from batchgen.data_types.test_code.options import TestCodeOptions
 from batchgen.data_types.test_code.uncovered import with_missing
 from batchgen.errors import SourceUnreadable
+from batchgen.sources.opened import OpenedSource
 
 FIRST = """\
 def reached(a):
@@ -48,6 +51,9 @@ def test_targets_keep_the_lines_that_nothing_executes(
     assert {row.record_id: row.data["missing"] for row in kept if isinstance(row, Record)} == missing
 
 
-def test_without_a_measurement_nothing_is_selected_in_silence(tmp_path: Path) -> None:
-    with pytest.raises(SourceUnreadable, match="uncovered"):
-        fetch(write_tree(tmp_path, TREE), uncovered=True)
+def test_without_a_sandbox_nothing_is_selected_in_silence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    source = write_tree(tmp_path, TREE)
+    fetcher = TEST_CODE.fetcher(Workplace(tmp_path / "cache"))
+    with pytest.raises(SourceUnreadable, match=r"not installed.*apt-get install bubblewrap"):
+        list(fetcher.fetch(OpenedSource(str(source), source), TestCodeOptions(uncovered=True)))

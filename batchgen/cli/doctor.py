@@ -13,6 +13,7 @@ from batchgen.cli.output import json_option, print_json
 from batchgen.errors import BatchgenError
 from batchgen.local.info import Part, StackInfo
 from batchgen.local.stack import EmbeddedStack
+from batchgen.sandbox import probe
 from batchgen.services import Services
 
 _PACKAGES = ("batchgen", "prefect", "openai", "redis", "boto3", "pydantic")
@@ -26,8 +27,9 @@ def doctor(*, as_json: bool) -> int:
     running = EmbeddedStack(settings.state_dir).find()
     with Services(settings) as services:
         findings = [_finding(part, services, running) for part in (Part.REDIS, Part.S3, Part.SIMULATOR)]
-    versions = {package: version(package) for package in _PACKAGES} | {"python": sys.version.split()[0]}
     ok = all(finding["ok"] for finding in findings)
+    findings.append(_sandbox())
+    versions = {package: version(package) for package in _PACKAGES} | {"python": sys.version.split()[0]}
     if as_json:
         print_json({"ok": ok, "checks": findings, "versions": versions})
     else:
@@ -35,6 +37,13 @@ def doctor(*, as_json: bool) -> int:
             click.echo(f"{'ok  ' if finding['ok'] else 'FAIL'} {finding['what']:8} {finding['detail']}")
         click.echo(", ".join(f"{package} {number}" for package, number in versions.items()))
     return 0 if ok else 1
+
+
+def _sandbox() -> dict[str, Any]:
+    """The sandbox: only the type test_code needs it, so that its lack alone makes nothing fail."""
+    state = probe()
+    what_then = "" if state.works else " Until then tests that are written by test_code are not run, and say so."
+    return {"what": "sandbox", "ok": state.works, "detail": f"{state.problem}{what_then}"}
 
 
 def _finding(part: Part, services: Services, running: StackInfo | None) -> dict[str, Any]:

@@ -21,7 +21,11 @@ _ENDPOINTS = {"chat": Endpoint.CHAT, "responses": Endpoint.RESPONSES}
 
 _OPTIONS = (
     click.argument("data_type", metavar="TYPE"),
-    click.option("--source", required=True, help="Path, folder or s3:// address; what it may be depends on the type."),
+    click.option(
+        "--source",
+        required=True,
+        help="Path, folder or s3:// address; for code also git+https://…@ref or package:NAME.",
+    ),
     click.option("--model", help="A model of the catalogue, or auto: the cheapest that can do it."),
     click.option("--endpoint", type=click.Choice(sorted(_ENDPOINTS)), default="chat", show_default=True),
     click.option("--limit", type=click.IntRange(min=1), help="Take only so many records."),

@@ -44,7 +44,7 @@ class SandboxState:
     @property
     def problem(self) -> str:
         """What is wrong and what to do, on a line."""
-        return f"{self.detail}. {self.remedy}".strip()
+        return f"{self.detail}. {self.remedy}" if self.remedy else self.detail
 
 
 def probe() -> SandboxState:

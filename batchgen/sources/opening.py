@@ -1,5 +1,6 @@
-"""Finds the source behind an address: a local path, file:// or s3://. An S3 object is fetched to disk for as long as
-it is read, so that every reader may seek in it and read it twice.
+"""Finds the source behind an address: a path, file://, s3://, a git repository, an installed package.
+
+What is fetched or unpacked lies on disk for as long as it is read, so that a reader may seek in it and read it twice.
 """
 
 from __future__ import annotations
@@ -13,6 +14,11 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from batchgen.errors import SourceNotFound
+from batchgen.sources.archive import is_archive, unpacked
+from batchgen.sources.git_repository import SCHEME as GIT
+from batchgen.sources.git_repository import checked_out
+from batchgen.sources.installed_package import SCHEME as PACKAGE
+from batchgen.sources.installed_package import installed_package
 from batchgen.sources.opened import OpenedSource
 
 if TYPE_CHECKING:
@@ -29,19 +35,38 @@ def open_source(location: str | Path, *, work_dir: Path, s3: S3Client | None) ->
     Raises SourceNotFound, and Unavailable where S3 does not answer.
     """
     location = str(location)
+    if location.startswith(PACKAGE):
+        yield installed_package(location)
+    elif location.startswith(GIT):
+        with checked_out(location, work_dir) as path:
+            yield OpenedSource(location, path)
+    else:
+        with _file(location, work_dir, s3) as path:
+            if path.is_file() and is_archive(path.name):
+                with unpacked(location, path, work_dir) as folder:
+                    yield OpenedSource(location, folder)
+            else:
+                yield OpenedSource(location, path)
+
+
+@contextmanager
+def _file(location: str, work_dir: Path, s3: S3Client | None) -> Iterator[Path]:
+    """Give the file or folder at an address."""
     scheme = SCHEME.match(location)
     match scheme and scheme[1].lower():
         case None:
-            yield OpenedSource(location, existing(location, Path(location)))
+            yield existing(location, Path(location))
         case "file":
-            yield OpenedSource(location, existing(location, path_of_url(location)))
+            yield existing(location, path_of_url(location))
         case "s3":
             from batchgen.sources.s3_object import fetched_object  # noqa: PLC0415 - 0.5 s for boto3, s3:// alone needs it
 
             with fetched_object(location, work_dir, s3) as path:
-                yield OpenedSource(location, path)
+                yield path
         case unknown:
-            problem = f"{unknown}:// is not supported, only paths, file:// and s3://"
+            problem = (
+                f"{unknown}:// is not supported, only paths, file://, s3://, git+https://, git+file:// and package:"
+            )
             raise SourceNotFound(source=PASSWORD.sub("", location), problem=problem)
 
 

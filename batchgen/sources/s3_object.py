@@ -13,6 +13,7 @@ from boto3.exceptions import RetriesExceededError
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, NoCredentialsError, ParamValidationError
 
 from batchgen.errors import SourceNotFound, Unavailable
+from batchgen.sources.archive import ENDINGS
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -28,7 +29,8 @@ def fetched_object(location: str, work_dir: Path, s3: S3Client | None) -> Iterat
         raise SourceNotFound(source=location, problem="S3 is not configured")
     work_dir.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix="source-", dir=work_dir) as folder:
-        path = Path(folder, "source" + PurePosixPath(key).suffix)
+        ending = next((each for each in ENDINGS if key.lower().endswith(each)), PurePosixPath(key).suffix)
+        path = Path(folder, f"source{ending}")
         download(s3, location, bucket, key, path)
         yield path
 

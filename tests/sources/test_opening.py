@@ -44,7 +44,10 @@ def test_a_folder_is_a_source(tmp_path: Path) -> None:
         ("~no-such-user-here/x.csv", "home"),
         ("/dev/null", "neither a file nor a folder"),
         ("file://elsewhere/x.csv", "it names the host 'elsewhere'"),
-        ("https://example.com/x.csv", "https:// is not supported, only paths, file:// and s3://"),
+        (
+            "https://example.com/x.csv",
+            "https:// is not supported, only paths, file://, s3://, git+https://, git+file:// and package:",
+        ),
         ("s3://bucket", "it names no object"),
         ("s3://bucket/folder/", "it names no object"),
         ("s3://bucket/x.csv", "S3 is not configured"),

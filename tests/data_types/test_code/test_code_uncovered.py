@@ -7,7 +7,7 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
-from source_trees import write_tree
+from source_trees import fetch, write_tree
 
 from batchgen.data_types.contract import BadRow, Record, Workplace
 from batchgen.data_types.test_code import TEST_CODE

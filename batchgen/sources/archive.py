@@ -1,0 +1,92 @@
+"""Unpacks an archive of code (wheel, zip, tar) as if it were hostile: no links, nothing outside, a bounded size."""
+
+from __future__ import annotations
+
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
+from typing import IO
+
+from batchgen.errors import SourceUnreadable
+
+ENDINGS = (".whl", ".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
+_MOST_ENTRIES = 100_000
+_MOST_BYTES = 2_000_000_000
+_CHUNK = 1 << 20
+_UNREADABLE = (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError)
+"""What the standard library raises for archives that are damaged, encrypted or of an unknown kind."""
+
+
+def is_archive(name: str) -> bool:
+    """Tell whether a file is an archive by its name."""
+    return name.lower().endswith(ENDINGS)
+
+
+@contextmanager
+def unpacked(location: str, archive: Path, work_dir: Path) -> Iterator[Path]:
+    """Give the folder that an archive holds: its single top folder, where it has just one; it is gone afterwards.
+
+    Raises SourceUnreadable.
+    """
+    work_dir.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix="archive-", dir=work_dir) as folder:
+        target = Path(folder)
+        try:
+            _unpack(location, archive, target)
+        except _UNREADABLE as error:
+            raise _bad(location, f"it is no sound archive ({str(error) or type(error).__name__})") from error
+        tops = list(target.iterdir())
+        is_package = len(tops) == 1 and (tops[0] / "__init__.py").is_file()
+        yield tops[0] if len(tops) == 1 and tops[0].is_dir() and not is_package else target
+
+
+def _unpack(location: str, archive: Path, target: Path) -> None:
+    left = _MOST_BYTES
+    for number, (name, content) in enumerate(_files(archive)):
+        if number >= _MOST_ENTRIES:
+            raise _bad(location, f"it has more than {_MOST_ENTRIES:,} files")
+        with content:
+            left -= _write(content, _inside(location, name, target), left)
+        if left <= 0:
+            raise _bad(location, f"its files have more than {_MOST_BYTES:,} bytes")
+
+
+def _files(archive: Path) -> Iterator[tuple[str, IO[bytes]]]:
+    """Yield the plain files; folders are made for them, and what is no file or folder is left out."""
+    if archive.name.lower().endswith((".whl", ".zip")):
+        with zipfile.ZipFile(archive) as packed:
+            for entry in packed.infolist():
+                if not entry.is_dir():
+                    yield entry.filename, packed.open(entry)
+        return
+    with tarfile.open(archive, "r:*") as tar:
+        for member in tar:
+            content = tar.extractfile(member) if member.isreg() else None
+            if content is not None:
+                yield member.name, content
+
+
+def _inside(location: str, name: str, target: Path) -> Path:
+    parts = [part for part in PurePosixPath(name.replace("\\", "/")).parts if part != "."]
+    if not parts or parts[0].endswith(":") or any(part in {"/", ".."} or "\0" in part for part in parts):
+        raise _bad(location, f"it has a file outside of itself ({name!r})")
+    path = target.joinpath(*parts)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def _write(content: IO[bytes], path: Path, most: int) -> int:
+    size = 0
+    with path.open("wb") as file:
+        while size <= most and (chunk := content.read(_CHUNK)):
+            file.write(chunk)
+            size += len(chunk)
+    return size
+
+
+def _bad(location: str, problem: str) -> SourceUnreadable:
+    return SourceUnreadable(source=location, problem=problem, advice="Give a wheel, a zip or a tar of Python code.")

@@ -1,0 +1,126 @@
+"""Fetches one commit of a git repository: `git+https://host/path@ref`, `git+file:///path@ref#subdirectory=folder`."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from urllib.parse import parse_qs, urlsplit
+
+from batchgen.errors import SourceNotFound, Unavailable
+
+SCHEME = "git+"
+_TIME_LIMIT_S = 600
+_AWAY = re.compile(r"[Cc]ould not resolve host|[Cc]onnection (?:refused|timed out|reset)|Failed to connect|HTTP 5\d\d")
+_SAFE = (
+    "core.hooksPath=/dev/null",
+    "core.fsmonitor=false",
+    "core.symlinks=false",
+    "protocol.allow=never",
+    "protocol.https.allow=always",
+    "protocol.file.allow=always",
+    "submodule.recurse=false",
+    "filter.lfs.smudge=",
+    "filter.lfs.required=false",
+    "safe.directory=*",
+)
+"""Nothing that a repository says is run, and no transport but these is used."""
+
+
+@dataclass(frozen=True, slots=True)
+class GitAddress:
+    """A repository, what of its history is meant, and the folder in it."""
+
+    url: str
+    ref: str
+    folder: str
+
+
+def parse_address(location: str) -> GitAddress:
+    """Take an address apart; raises SourceNotFound for one that cannot be used."""
+    parts = urlsplit(location.removeprefix(SCHEME))
+    if parts.scheme not in {"https", "file"}:
+        raise SourceNotFound(source=_plain(location), problem="of git only git+https:// and git+file:// are read")
+    if "@" in parts.netloc:
+        problem = "it holds a user or a password: leave it out, and let git's credential helper give it"
+        raise SourceNotFound(source=_plain(location), problem=problem)
+    path, ref = parts.path, ""
+    if "@" in path and not (parts.scheme == "file" and Path(path).is_dir()):
+        path, _, ref = path.rpartition("@")
+    folder = "".join(parse_qs(parts.fragment).get("subdirectory", []))
+    if ref.startswith("-") or ".." in Path(folder).parts or Path(folder).is_absolute():
+        raise SourceNotFound(source=location, problem="its ref or its subdirectory cannot be used")
+    return GitAddress(f"{parts.scheme}://{parts.netloc}{path}", ref, folder)
+
+
+@contextmanager
+def checked_out(location: str, work_dir: Path) -> Iterator[Path]:
+    """Give the folder of a checkout, which keeps its `.git`; it is gone afterwards.
+
+    Raises SourceNotFound for what is not there, Unavailable where the host does not answer.
+    """
+    address = parse_address(location)
+    git = shutil.which("git")
+    if git is None:
+        raise SourceNotFound(source=location, problem="the command git is not installed (apt-get install git)")
+    work_dir.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix="git-", dir=work_dir) as folder:
+        target = Path(folder) / "repository"
+        clone = ["clone", "--quiet", "--no-checkout", "--no-recurse-submodules", "--", address.url, str(target)]
+        _git(git, clone, location)
+        wanted = "HEAD"
+        if address.ref:
+            names = (f"refs/remotes/origin/{address.ref}", f"refs/tags/{address.ref}", address.ref)
+            wanted = next((name for name in names if _is_commit(git, target, name)), "")
+        if not wanted:
+            raise SourceNotFound(source=location, problem=f"it has no branch, tag or commit {address.ref!r}")
+        _git(git, ["-C", str(target), "checkout", "--quiet", "--detach", wanted, "--"], location)
+        path = target / address.folder
+        if not path.is_dir():
+            raise SourceNotFound(source=location, problem=f"it has no folder {address.folder!r}")
+        yield path
+
+
+def _is_commit(git: str, repository: Path, name: str) -> bool:
+    command = ["-C", str(repository), "rev-parse", "--quiet", "--verify", "--end-of-options", f"{name}^{{commit}}"]
+    return _run(git, command).returncode == 0
+
+
+def _git(git: str, arguments: list[str], location: str) -> None:
+    try:
+        done = _run(git, arguments)
+    except subprocess.TimeoutExpired as error:
+        raise Unavailable(service="The git host", problem=f"no end after {_TIME_LIMIT_S} s") from error
+    if done.returncode == 0:
+        return
+    said = [line for line in done.stderr.splitlines() if line.strip()] or [f"git ended with {done.returncode}"]
+    problem = said[-1].removeprefix("fatal: ").rstrip(".")
+    if _AWAY.search(done.stderr):
+        raise Unavailable(service="The git host", problem=problem)
+    raise SourceNotFound(source=location, problem=problem)
+
+
+def _run(git: str, arguments: list[str]) -> subprocess.CompletedProcess[str]:
+    options = [part for setting in _SAFE for part in ("-c", setting)]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    return subprocess.run(
+        [git, *options, *arguments],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=_TIME_LIMIT_S,
+        check=False,
+        env=environment | {"GIT_TERMINAL_PROMPT": "0", "GIT_LFS_SKIP_SMUDGE": "1", "LC_ALL": "C"},
+    )
+
+
+def _plain(location: str) -> str:
+    """The address without who signs in."""
+    return re.sub(r"(?<=://)[^/]*@", "", location)

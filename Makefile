@@ -5,10 +5,10 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 JOBS ?= 2
 
-.PHONY: help install lint test coverage test-faults soak test-deployed test-ui demo bench up down lock
+.PHONY: help install lint test coverage test-faults soak test-deployed test-ui demo bench bench-test-code up down lock
 
 help: ## List the targets
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
 install: $(STAMP) ## Make .venv from the pinned and hashed requirements.lock
 
@@ -50,6 +50,10 @@ demo: $(STAMP) ## Run the main job on the embedded stack, review included
 
 bench: $(STAMP) ## Measure the whole way against the least script that does the same
 	$(BIN)/python -m benchmarks
+
+bench-test-code: $(STAMP) ## Judge recorded answers, REPLIES=<file>: how many can be used, how fast, how stable
+	@test -n "$(REPLIES)" || { echo "Name the recorded answers: make bench-test-code REPLIES=<file>"; exit 2; }
+	$(BIN)/python -m benchmarks.test_code_replies $(REPLIES)
 
 up: $(STAMP) ## Start the embedded stack and print its addresses
 	$(BIN)/batchgen up

@@ -446,6 +446,6 @@ class EnvironmentFailed(BatchgenError):
     """The packages that the code under test needs cannot be installed."""
 
     code = "environment_failed"
-    template = "The environment of the code under test cannot be made: {problem}."
+    template = "What the code under test needs cannot be installed: {problem}."
     remedy_template = "Name what it needs with --option requirements='name==version other', or mend its metadata."
     problem: str

@@ -33,7 +33,7 @@ def estimate_job(
     request: JobRequest, folder: Path, *, catalog: ModelCatalog, s3: Callable[[], S3Client] | None, cache: Path
 ) -> Estimate:
     """Read the source and count; `folder` takes the batch files meanwhile. Raises InputError."""
-    prepared = prepare(request, folder, catalog=catalog, usage_tier=None, s3=s3, cache=cache)
+    prepared = prepare(request, folder, catalog=catalog, usage_tier=None, s3=s3, cache=cache, pack=False)
     count = counter_for(prepared.job.model)
     tokens = 0
     for file in prepared.files:

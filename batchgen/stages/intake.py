@@ -80,8 +80,12 @@ def prepare(
     usage_tier: int | None,
     s3: Callable[[], S3Client] | None,
     cache: Path,
+    pack: bool = True,
 ) -> Prepared:
-    """Read the source and write the batch files into `folder`; raises InputError, and then nothing has happened."""
+    """Read the source and write the batch files into `folder`; raises InputError, and then nothing has happened.
+
+    Without `pack` what judging would need is left out: the job is only looked at.
+    """
     data_type = get_data_type(request.data_type)
     options = parse_options(data_type, request.options)
     model = catalog.choose(request.model or data_type.default_model, data_type.required_capabilities)
@@ -112,7 +116,7 @@ def prepare(
         entries = _entries(request, islice(fetched, request.limit), data_type, options)
         files = list(creator.create(entries, lambda number: _batch_id(job_id, number)))
         packed = folder / "material"
-        material = packed if fetcher.pack(source, options, packed) else None
+        material = packed if pack and fetcher.pack(source, options, packed) else None
     if not any(file.requests for file in files):
         bad = sum(file.bad_rows for file in files)
         advice = "Every row was skipped as bad; run it without --skip-bad-rows to see why."

@@ -6,6 +6,8 @@ import os
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
+from structlog.stdlib import get_logger
+
 from batchgen.data_types.contract import BadRow, DataFetcherStrategy, Record
 from batchgen.data_types.test_code.changes import Changes
 from batchgen.data_types.test_code.context import Context
@@ -20,8 +22,11 @@ from batchgen.data_types.test_code.source_tree import module_name, python_files,
 from batchgen.data_types.test_code.surface import Surface
 from batchgen.data_types.test_code.targets import find_targets
 from batchgen.data_types.test_code.uncovered import with_missing
-from batchgen.errors import SourceEmpty, SourceUnreadable
+from batchgen.errors import EnvironmentFailed, SourceEmpty, SourceUnreadable, Unavailable
+from batchgen.sandbox import CacheFolder, prepare_environment, probe
 from batchgen.sources.opened import OpenedSource
+
+log = get_logger(__name__)
 
 
 class TestCodeFetcher(DataFetcherStrategy[TestCodeOptions]):
@@ -60,7 +65,18 @@ class TestCodeFetcher(DataFetcherStrategy[TestCodeOptions]):
         """Write the source tree and what it needs to be run."""
         wanted = _requirements(source, source_root(_given(source)), options)
         pack_material(source, wanted, path)
+        if self.workplace is not None and probe().works:
+            self._try_environment(source, wanted, self.workplace.cache)
         return True
+
+    def _try_environment(self, source: OpenedSource, requirements: list[str], cache: Path) -> None:
+        """Make the environment that judging will need: what cannot be installed is told before anything is paid."""
+        try:
+            prepare_environment(requirements, CacheFolder(cache))
+        except EnvironmentFailed as failed:
+            raise SourceUnreadable(source=source.location, problem=failed.problem, advice=failed.remedy) from failed
+        except Unavailable as away:  # it may be there when the answers come, or where they are judged
+            log.warning("environment_not_made", problem=str(away))
 
 
 def _requirements(source: OpenedSource, root: Path, options: TestCodeOptions) -> list[str]:

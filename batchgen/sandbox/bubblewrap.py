@@ -55,7 +55,7 @@ def _isolation(limits: Limits, environment: Mapping[str, str]) -> list[str]:
         options += ["--size", str(limits.disk_bytes), "--tmpfs", folder]
     for name, value in environment.items():
         options += ["--setenv", name, value]
-    return [*options, "--chdir", "/tmp"]  # noqa: S108 - as above
+    return [*options, "--remount-ro", "/", "--chdir", "/tmp"]  # noqa: S108 - as above
 
 
 def _system() -> Iterator[str]:

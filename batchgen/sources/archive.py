@@ -35,13 +35,18 @@ def unpacked(location: str, archive: Path, work_dir: Path) -> Iterator[Path]:
     work_dir.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix="archive-", dir=work_dir) as folder:
         target = Path(folder)
-        try:
-            _unpack(location, archive, target)
-        except _UNREADABLE as error:
-            raise _bad(location, f"it is no sound archive ({str(error) or type(error).__name__})") from error
+        unpack(location, archive, target)
         tops = list(target.iterdir())
         is_package = len(tops) == 1 and (tops[0] / "__init__.py").is_file()
         yield tops[0] if len(tops) == 1 and tops[0].is_dir() and not is_package else target
+
+
+def unpack(location: str, archive: Path, target: Path) -> None:
+    """Unpack a zip or a tar of any compression into a folder; raises SourceUnreadable."""
+    try:
+        _unpack(location, archive, target)
+    except _UNREADABLE as error:
+        raise _bad(location, f"it is no sound archive ({str(error) or type(error).__name__})") from error
 
 
 def _unpack(location: str, archive: Path, target: Path) -> None:

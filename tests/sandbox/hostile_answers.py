@@ -198,7 +198,7 @@ HOSTILE: dict[str, tuple[str, str]] = {
     ),
     "all the memory": (answer("kept = bytearray(8 << 30)"), "memory_limit"),
     "memory, bit by bit": (
-        answer("kept = []", "while True:", "    kept.append(bytearray(16 << 20))"),
+        answer("kept = []", "while True:", "    kept.append(bytearray(64 << 20))"),
         "memory_limit",
     ),
     "all the disk": (

@@ -18,6 +18,7 @@ from pathlib import Path, PurePosixPath
 from batchgen.data_types.test_code.source_tree import is_left_out, source_root
 from batchgen.errors import SourceUnreadable
 from batchgen.sandbox import readable
+from batchgen.sources.archive import unpack
 from batchgen.sources.opened import OpenedSource
 
 REQUIREMENTS = "requirements.txt"
@@ -54,8 +55,7 @@ def pack_material(source: OpenedSource, requirements: list[str], path: Path) -> 
 
 def unpack_material(packed: Path, folder: Path) -> None:
     """Lay out what was packed below `folder`, for anybody to read, its modules compiled."""
-    with tarfile.open(packed, "r:gz") as archive:
-        archive.extractall(folder, filter="data")
+    unpack("material", packed, folder)
     (folder / SOURCE).mkdir(exist_ok=True)
     readable(folder)
     subprocess.run(

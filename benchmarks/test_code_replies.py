@@ -1,35 +1,44 @@
 """How many recorded answers of a model the type test_code can use, and what judging them costs.
 
 Each reply becomes one record whose `lines` are the segment, judged in an environment with the pinned packages. What is
-accepted is then run five more times with other seeds and orders, and once with the target's body replaced by `raise`.
+accepted is then run five more times with other seeds and orders, and once with the target's body replaced by `raise`;
+the files that would be delivered are run as they are; some answers are judged again on a source with a planted bug.
 """
 
 from __future__ import annotations
 
 import argparse
 import ast
+import io
 import json
 import os
 import resource
+import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from batchgen.data_types.contract import Accepted, Record, Refused, Workplace
+from batchgen.data_types.contract import Accepted, BatchFacts, Record, Refused, Result, Workplace
 from batchgen.data_types.test_code import TEST_CODE
 from batchgen.data_types.test_code.bench import TestBench
 from batchgen.data_types.test_code.definitions import Definition, definitions, first_line, last_line
 from batchgen.data_types.test_code.material import pack_material
+from batchgen.data_types.test_code.mutation import mutants
+from batchgen.data_types.test_code.objects import write_test_files
 from batchgen.data_types.test_code.requirements import find_requirements
 from batchgen.data_types.test_code.segment import apply, sabotage
 from batchgen.data_types.test_code.source_tree import module_name
@@ -44,6 +53,9 @@ REQUIREMENTS = {
 PLUGINS = ("pytest-mock", "pytest-asyncio")
 """The replies use them."""
 FURTHER_RUNS = 5
+PLANTED = 20
+"""Answers of each package that are judged on code with planted bugs, and bugs planted for each."""
+BUGS = 2
 
 
 @dataclass(frozen=True)
@@ -59,6 +71,15 @@ class Judged:
     verdict: Accepted | Refused
     further: list[Counter[str]]
     survivors: int = 0
+
+
+@dataclass
+class Planted:
+    """Bugs planted into the code of accepted answers."""
+
+    failing: int = 0
+    """Where a right test's assertion fails."""
+    suspected: int = 0
 
 
 def main() -> None:
@@ -81,6 +102,8 @@ def main() -> None:
 def _measure(rows: list[dict[str, Any]], folder: Path, cache: Path) -> dict[str, Any]:
     judged: list[Judged] = []
     judging_s = 0.0
+    files: Counter[str] = Counter()
+    planted = Planted()
     for package in sorted({row["package"] for row in rows}):
         source, material = _prepare(package, folder)
         workplace = Workplace(folder / "verdicts" / package.partition("=")[0], material)
@@ -98,7 +121,15 @@ def _measure(rows: list[dict[str, Any]], folder: Path, cache: Path) -> dict[str,
             verdicts = list(pool.map(strategy.judge, records, texts))
             judging_s += time.monotonic() - began
             judged += pool.map(_checked, replies, verdicts, [bench] * len(replies), [source] * len(replies))
-    return _figures(judged, judging_s)
+            files += _delivered(replies, verdicts, bench, folder)
+            pairs = zip(replies, verdicts, strict=True)
+            right = [(reply, verdict) for reply, verdict in pairs if isinstance(verdict, Accepted)]
+            chosen = right[:: max(1, len(right) // PLANTED)]
+            plant = partial(_planted, source=source, material=material, folder=folder, cache=cache)
+            for failing, suspected in pool.map(plant, chosen):
+                planted.failing += failing
+                planted.suspected += suspected
+    return _figures(judged, judging_s, files, planted)
 
 
 def _made(folder: Path) -> Path:
@@ -178,7 +209,56 @@ def _checked(reply: Reply, verdict: Accepted | Refused, bench: TestBench, source
     return judged
 
 
-def _figures(judged: list[Judged], judging_s: float) -> dict[str, Any]:
+def _delivered(
+    replies: list[Reply], verdicts: list[Accepted | Refused], bench: TestBench, folder: Path
+) -> Counter[str]:
+    """Run the files that a job of these answers would deliver, each as it is; returns outcomes of their tests."""
+    out = folder / f"delivered-{replies[0].package}"
+    pairs = zip(replies, verdicts, strict=True)
+    results = [Result(each.record, verdict.output, 1) for each, verdict in pairs if isinstance(verdict, Accepted)]
+    facts = BatchFacts("b", "j", "m", datetime.now(UTC), False, 1, len(replies), len(results), 0, 0, Decimal(0))
+    write_test_files(results, facts, out)
+    outcomes: Counter[str] = Counter()
+    with bench.sandbox(results[0].record.data).session(hash_seed=7) as session:
+        for file in sorted((out / "tests").glob("*.py")):
+            report = session.run(Run(120, code=file.read_text(encoding="utf-8"), order="shuffled", seed=7))
+            outcomes.update(test.outcome for test in report.tests.values())
+            outcomes["files"] += 1
+    return outcomes
+
+
+def _planted(
+    answer: tuple[Reply, Accepted], *, source: Path, material: Path, folder: Path, cache: Path
+) -> tuple[int, int]:
+    """Judge an accepted answer on code with a bug; returns where its assertions fail, and where that is suspected."""
+    reply, verdict = answer
+    data = reply.record.data
+    text = (source / data["path"]).read_text(encoding="utf-8")
+    with tarfile.open(material) as packed:
+        requirements = (packed.extractfile("requirements.txt") or io.BytesIO()).read().decode().split("\n")
+    failing = suspected = 0
+    for mutant in mutants(text, data["first"], data["last"], most=BUGS):
+        with tempfile.TemporaryDirectory(dir=folder) as place:
+            copy = Path(place) / "source"
+            shutil.copytree(source, copy)
+            (copy / data["path"]).write_text(apply(text, mutant.edits), encoding="utf-8")
+            broken = Path(place) / "material"
+            pack_material(OpenedSource(str(copy), copy), [each for each in requirements if each], broken)
+            workplace = Workplace(Path(place) / "cache", broken)
+            workplace.cache.mkdir()
+            (workplace.cache / "environments").symlink_to((cache / "environments").absolute())
+            again = TEST_CODE.result_strategy(TEST_CODE.options_type(), workplace).judge(
+                Record("r", data), f"```python\n{verdict.output['code']}\n```"
+            )
+        held = again.output if isinstance(again, Accepted) else again.evidence or {}
+        reasons = {each["reason"] for each in held.get("refused_tests", [])}
+        bugs = held.get("suspected_bugs", [])
+        failing += bool(bugs) or "assertion_failed" in reasons
+        suspected += bool(bugs)
+    return failing, suspected
+
+
+def _figures(judged: list[Judged], judging_s: float, files: Counter[str], planted: Planted) -> dict[str, Any]:
     accepted = [each for each in judged if isinstance(each.verdict, Accepted)]
     tests = sum(len(each.verdict.output["tests"]) for each in accepted if isinstance(each.verdict, Accepted))
     runs = sum((sum(each.further, Counter()) for each in accepted), Counter[str]())
@@ -193,6 +273,8 @@ def _figures(judged: list[Judged], judging_s: float) -> dict[str, Any]:
         "tests that survive sabotage": sum(each.survivors for each in accepted),
         "suspected bugs": suspected,
         "refused": dict(reasons.most_common()),
+        "delivered": f"{files.pop('files')} files, {files['passed']} of {sum(files.values())} tests pass in them",
+        "planted bugs suspected": f"{planted.suspected} of {planted.failing}",
         "judging s": round(judging_s, 1),
         "answers a minute": round(60 * len(judged) / judging_s),
         "cores": len(os.sched_getaffinity(0)),

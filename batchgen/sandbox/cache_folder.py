@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import threading
@@ -42,6 +41,8 @@ class CacheFolder:
 
     @contextmanager
     def _locked(self, kind: str, key: str) -> Iterator[None]:
+        import fcntl  # noqa: PLC0415 - this module is imported where there is none, and never used there
+
         locks = self.folder / kind
         locks.mkdir(parents=True, exist_ok=True, mode=0o700)
         with _LOCK, (locks / f"{key}.lock").open("w") as file:

@@ -217,10 +217,10 @@ HOSTILE: dict[str, tuple[str, str]] = {
     ),
     "giant output": (answer("while True:", "    print('x' * 1_000_000)"), "output_limit"),
     # Chance.
-    "red every third time": (
+    "green with the first seed": (
         (
             f"```python\nimport random\n{IMPORT}def test_total():\n    assert total([1]) == 1\n"
-            "    assert random.Random().random() > 0.34\n```"
+            "    assert random.random() > 0.5\n```"
         ),
         "unstable",
     ),

@@ -189,14 +189,16 @@ class Verification:
         return fallen
 
     def _note_suspects(self, session: Session, suspects: list[str], first: dict[str, _Outcome]) -> None:
-        """A failing assertion that fails again, in another order, may be a bug of the code: the reviewer has to see."""
+        """A failing assertion that fails each time may be a bug of the code: the reviewer has to see."""
         if not suspects:
             return
         code = self._only(suspects)
-        run = Run(self._time_limit_s, code=code, seed=_ORDERS[0][1], order="reversed")
-        again = self._outcomes(session, run, suspects)
+        stable = set(suspects)
+        for order, seed in _ORDERS:
+            again = self._outcomes(session, Run(self._time_limit_s, code=code, seed=seed, order=order), suspects)
+            stable &= {test for test, outcome in again.items() if outcome.reason == "assertion_failed"}
         for test in suspects:
-            if again[test].reason == "assertion_failed":
+            if test in stable:
                 self._suspected.append(SuspectedBug(test, first[test].detail, _text_of(code, test)))
             else:
                 self._refuse(test, "unstable", f"Its assertion fails, but not each time: {first[test].detail}")

@@ -32,6 +32,7 @@ class CacheFolder:
                 path.mkdir(parents=True)
                 try:
                     make(path)
+                    path.chmod(0o755)  # the sandbox's user has to read it, whatever the umask
                 except BaseException:
                     shutil.rmtree(path, ignore_errors=True)
                     raise

@@ -129,7 +129,7 @@ class CompletedBatchHandler:
             errors=errors,
             price=self._price(batch.model),
             count_tokens=self._token_counter(batch),
-            workplace=self._workplace(batch, folder),
+            workplace=None if output is None else self._workplace(batch, folder),
         )
         data = settled.data
         log.info(

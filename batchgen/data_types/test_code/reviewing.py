@@ -20,7 +20,6 @@ _MOST_RISKY = 20
 _MOST_SUSPECTED = 200
 _SHOWN_RISKY = 4
 _SHOWN_SUSPECTED = 4
-_UNVERIFIED = "not verified"
 
 
 @dataclass(slots=True)
@@ -92,7 +91,7 @@ class Totals:
         lines = []
         if self.unverified:
             lines.append(
-                f"{self.unverified:,} targets are {_UNVERIFIED}, nobody has run their tests: {self.unverified_because}"
+                f"{self.unverified:,} targets are unverified, nobody has run their tests: {self.unverified_because}"
             )
         if self.verified:
             lines.append(

@@ -33,6 +33,7 @@ from batchgen.data_types.test_code.reviewing import write_report
 from batchgen.data_types.test_code.target_use import TargetName
 from batchgen.data_types.test_code.verdict import ALL_RUNGS, Verified, is_hopeless
 from batchgen.data_types.test_code.verdicts import VerdictCache, verdict_key
+from batchgen.sandbox import probe
 
 log = get_logger(__name__)
 
@@ -55,7 +56,9 @@ class TestCodeResultStrategy(ResultStrategy[TestCodeOptions]):
     @property
     def parallel(self) -> int:
         """One answer for each core, where answers are run."""
-        return len(os.sched_getaffinity(0)) if self._bench is not None else 1
+        if self.workplace is None or self.workplace.material is None or not probe().works:
+            return 1
+        return len(os.sched_getaffinity(0))
 
     def judge(self, record: Record, text: str, former: Feedback | None = None) -> Accepted | Refused:
         """Accept an output as the documentation shows it, or refuse the answer with a code of `ALL_RUNGS`.

@@ -86,9 +86,10 @@ class Verification:
             kept = self._without_the_lifeless(session, kept)
             evidence = {test: Evidence(sorted(first[test].lines)) for test in kept}
             tried = self._note_kills(session, kept, evidence) if kept else []
-        with self._sandbox.session(hash_seed=2) as session:
-            kept = self._without_the_unstable(session, kept, first)
-            self._note_suspects(session, suspects, first)
+        if kept or suspects:
+            with self._sandbox.session(hash_seed=2) as session:
+                kept = self._without_the_unstable(session, kept, first)
+                self._note_suspects(session, suspects, first)
         if not kept:
             return refusal(self._refused, self._suspected, missing=self._asked(), reached=self._reached, log=self._log)
         return Verified(

@@ -34,15 +34,15 @@ from packaging.utils import canonicalize_name
 
 from batchgen.data_types.contract import Accepted, BatchFacts, Record, Refused, Result, Workplace
 from batchgen.data_types.test_code import TEST_CODE
-from batchgen.data_types.test_code.bench import TestBench
-from batchgen.data_types.test_code.definitions import Definition, definitions, first_line, last_line
-from batchgen.data_types.test_code.material import pack_material
-from batchgen.data_types.test_code.mutation import mutants
-from batchgen.data_types.test_code.objects import write_test_files
-from batchgen.data_types.test_code.requirements import find_requirements
-from batchgen.data_types.test_code.segment import apply, sabotage
-from batchgen.data_types.test_code.source_tree import module_name
-from batchgen.data_types.test_code.targets import find_targets
+from batchgen.data_types.test_code.code.definitions import Definition, definitions, first_line, last_line
+from batchgen.data_types.test_code.code.segment import apply, sabotage
+from batchgen.data_types.test_code.code.source_tree import module_name
+from batchgen.data_types.test_code.code.targets import find_targets
+from batchgen.data_types.test_code.delivery.files import write_test_files
+from batchgen.data_types.test_code.running.bench import TestBench
+from batchgen.data_types.test_code.running.material import pack_material
+from batchgen.data_types.test_code.running.mutation import mutants
+from batchgen.data_types.test_code.running.requirements import find_requirements
 from batchgen.sandbox import Run
 from batchgen.sources.opened import OpenedSource
 

@@ -13,7 +13,7 @@ from waiting import wait_until
 
 from batchgen.data_types.contract import Refused, ResultStrategy
 from batchgen.data_types.test_code.options import TestCodeOptions
-from batchgen.data_types.test_code.verdict import ALL_RUNGS
+from batchgen.data_types.test_code.running.verdict import ALL_RUNGS
 
 from .hostile_answers import HOSTILE
 from .judging import records

@@ -12,10 +12,10 @@ import orjson
 import pytest
 
 from batchgen.data_types.contract import Accepted, Feedback, Record, Refused, ResultStrategy
-from batchgen.data_types.test_code.mutation import mutants
+from batchgen.data_types.test_code.code.segment import apply
 from batchgen.data_types.test_code.options import TestCodeOptions
-from batchgen.data_types.test_code.segment import apply
-from batchgen.data_types.test_code.verdicts import VerdictCache
+from batchgen.data_types.test_code.running.mutation import mutants
+from batchgen.data_types.test_code.running.verdicts import VerdictCache
 
 from .judging import packed, records, strategy_for
 from .shop_source import RIGHT, SHOP, write_shop

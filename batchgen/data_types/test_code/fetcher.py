@@ -9,19 +9,19 @@ from pathlib import Path
 from structlog.stdlib import get_logger
 
 from batchgen.data_types.contract import BadRow, DataFetcherStrategy, Record
-from batchgen.data_types.test_code.changes import Changes
-from batchgen.data_types.test_code.context import Context
-from batchgen.data_types.test_code.example_tests import ExampleTests
-from batchgen.data_types.test_code.material import pack_material
-from batchgen.data_types.test_code.measurement import executed_lines
+from batchgen.data_types.test_code.code.changes import Changes
+from batchgen.data_types.test_code.code.parsing import NotPython, decode
+from batchgen.data_types.test_code.code.source_index import SourceIndex
+from batchgen.data_types.test_code.code.source_tree import module_name, python_files, source_root
+from batchgen.data_types.test_code.code.surface import Surface
+from batchgen.data_types.test_code.code.targets import find_targets
+from batchgen.data_types.test_code.code.uncovered import with_missing
+from batchgen.data_types.test_code.context.example_tests import ExampleTests
+from batchgen.data_types.test_code.context.surroundings import Context
 from batchgen.data_types.test_code.options import TestCodeOptions
-from batchgen.data_types.test_code.parsing import NotPython, decode
-from batchgen.data_types.test_code.requirements import find_requirements
-from batchgen.data_types.test_code.source_index import SourceIndex
-from batchgen.data_types.test_code.source_tree import module_name, python_files, source_root
-from batchgen.data_types.test_code.surface import Surface
-from batchgen.data_types.test_code.targets import find_targets
-from batchgen.data_types.test_code.uncovered import with_missing
+from batchgen.data_types.test_code.running.material import pack_material
+from batchgen.data_types.test_code.running.measurement import executed_lines
+from batchgen.data_types.test_code.running.requirements import find_requirements
 from batchgen.errors import EnvironmentFailed, SourceEmpty, SourceUnreadable, Unavailable
 from batchgen.sandbox import CacheFolder, prepare_environment, probe
 from batchgen.sources.opened import OpenedSource

@@ -8,7 +8,7 @@ from typing import Any
 
 from batchgen.data_types.contract import Feedback, PromptGenerator, Record
 from batchgen.data_types.feedback import feedback_message
-from batchgen.data_types.test_code.budget import CUT
+from batchgen.data_types.test_code.context.budget import CUT
 from batchgen.data_types.test_code.options import TestCodeOptions
 from batchgen.models import Prompt
 

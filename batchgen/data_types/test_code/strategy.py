@@ -23,16 +23,16 @@ from batchgen.data_types.contract import (
     ResultStrategy,
     Workplace,
 )
-from batchgen.data_types.test_code.bench import TestBench
-from batchgen.data_types.test_code.extraction import drafts
-from batchgen.data_types.test_code.ladder import SoundDraft, climb
-from batchgen.data_types.test_code.objects import write_patch, write_test_files
+from batchgen.data_types.test_code.answer.extraction import drafts
+from batchgen.data_types.test_code.answer.ladder import SoundDraft, climb
+from batchgen.data_types.test_code.answer.target_use import TargetName
+from batchgen.data_types.test_code.delivery.files import write_patch, write_test_files
+from batchgen.data_types.test_code.delivery.rejection import without_tests
+from batchgen.data_types.test_code.delivery.report import write_report
 from batchgen.data_types.test_code.options import TestCodeOptions
-from batchgen.data_types.test_code.rejection import without_tests
-from batchgen.data_types.test_code.reviewing import write_report
-from batchgen.data_types.test_code.target_use import TargetName
-from batchgen.data_types.test_code.verdict import ALL_RUNGS, Verified, is_hopeless
-from batchgen.data_types.test_code.verdicts import VerdictCache, verdict_key
+from batchgen.data_types.test_code.running.bench import TestBench
+from batchgen.data_types.test_code.running.verdict import ALL_RUNGS, Verified, is_hopeless
+from batchgen.data_types.test_code.running.verdicts import VerdictCache, verdict_key
 from batchgen.sandbox import probe
 
 log = get_logger(__name__)

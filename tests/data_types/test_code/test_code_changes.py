@@ -10,7 +10,7 @@ from source_trees import fetch, records, write_tree
 
 from batchgen.data_types import parse_options
 from batchgen.data_types.test_code import TEST_CODE
-from batchgen.data_types.test_code.changes import changed_ranges
+from batchgen.data_types.test_code.code.changes import changed_ranges
 from batchgen.errors import InvalidOption, SourceEmpty, SourceUnreadable
 
 CODE = """\

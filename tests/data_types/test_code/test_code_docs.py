@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from batchgen.data_types.test_code.options import TestCodeOptions
-from batchgen.data_types.test_code.verdict import ALL_RUNGS
+from batchgen.data_types.test_code.running.verdict import ALL_RUNGS
 
 PAGE = (Path(__file__).parents[3] / "docs" / "data-type-test-code.md").read_text(encoding="utf-8")
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from source_trees import records, write_tree
 
-from batchgen.data_types.test_code.project_tests import existing_test_files
-from batchgen.data_types.test_code.source_tree import source_root
+from batchgen.data_types.test_code.code.project_tests import existing_test_files
+from batchgen.data_types.test_code.code.source_tree import source_root
 
 CART = """\
 class Cart:

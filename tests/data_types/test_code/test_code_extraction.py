@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from odd_answers import ODD_ANSWERS
 
-from batchgen.data_types.test_code.extraction import drafts
+from batchgen.data_types.test_code.answer.extraction import drafts
 
 TEST = "from shop import pay\n\ndef test_pay():\n    assert pay(1) == 2\n"
 OTHER = "def test_none():\n    assert pay(0) == 0\n"

@@ -19,7 +19,7 @@ from source_trees import write_tree
 
 from batchgen.data_types.contract import Outcome, Record, Rejected, Result, UnknownPart
 from batchgen.data_types.test_code import TEST_CODE
-from batchgen.data_types.test_code.collection import collect
+from batchgen.data_types.test_code.answer.collection import collect
 
 GIT = shutil.which("git") or "git"
 STRATEGY = TEST_CODE.result_strategy(TEST_CODE.options_type())

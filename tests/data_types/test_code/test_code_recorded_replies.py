@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from batchgen.data_types.test_code.assertions import asserting
-from batchgen.data_types.test_code.collection import collect
-from batchgen.data_types.test_code.extraction import drafts
-from batchgen.data_types.test_code.parsing import NotPython, parse
+from batchgen.data_types.test_code.answer.assertions import asserting
+from batchgen.data_types.test_code.answer.collection import collect
+from batchgen.data_types.test_code.answer.extraction import drafts
+from batchgen.data_types.test_code.code.parsing import NotPython, parse
 
 REPLIES = os.environ.get("TEST_CODE_REPLIES", "")
 

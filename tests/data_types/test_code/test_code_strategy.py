@@ -11,7 +11,7 @@ from odd_answers import ODD_ANSWERS
 
 from batchgen.data_types.contract import Accepted, Record, Refused
 from batchgen.data_types.test_code import TEST_CODE
-from batchgen.data_types.test_code.ladder import RUNGS
+from batchgen.data_types.test_code.answer.ladder import RUNGS
 
 STRATEGY = TEST_CODE.result_strategy(TEST_CODE.options_type())
 

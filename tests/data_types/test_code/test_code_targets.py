@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from source_trees import record_of, records, write_tree
 
-from batchgen.data_types.test_code.budget import BYTES, clip, cost
+from batchgen.data_types.test_code.context.budget import BYTES, clip, cost
 
 SHOP = '''\
 from __future__ import annotations

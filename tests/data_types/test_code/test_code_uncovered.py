@@ -11,8 +11,8 @@ from source_trees import fetch, write_tree
 
 from batchgen.data_types.contract import BadRow, Record, Workplace
 from batchgen.data_types.test_code import TEST_CODE
+from batchgen.data_types.test_code.code.uncovered import with_missing
 from batchgen.data_types.test_code.options import TestCodeOptions
-from batchgen.data_types.test_code.uncovered import with_missing
 from batchgen.errors import SourceUnreadable
 from batchgen.sources.opened import OpenedSource
 

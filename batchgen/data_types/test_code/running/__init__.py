@@ -1,0 +1,1 @@
+"""Running an answer's tests: where, with what, and what that shows."""

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from jinja2 import Environment, StrictUndefined
 
 from batchgen.data_types.contract import BatchFacts, Outcome, ReportPart, Result
 from batchgen.data_types.test_code.running.verdict import spans
@@ -131,6 +130,8 @@ def write_report(
     outcomes: Callable[[], Iterator[Outcome]], delivered: dict[str, list[str]], facts: BatchFacts, folder: Path
 ) -> ReportPart:
     """Write report.html into `folder`; returns the part of report.json, whose targets lie there too."""
+    from jinja2 import Environment, StrictUndefined  # noqa: PLC0415 - most commands write no report
+
     totals = Totals()
     targets = folder / ".targets.jsonl"
     with targets.open("wb") as file:

@@ -449,3 +449,14 @@ class EnvironmentFailed(BatchgenError):
     template = "What the code under test needs cannot be installed: {problem}."
     remedy_template = "Name what it needs with --option requirements='name==version other', or mend its metadata."
     problem: str
+
+
+@dataclass(eq=False)
+class MissingPackage(InputError):
+    """A part that is not installed by default is needed."""
+
+    code = "missing_package"
+    template = "{what} needs the Python package {package}, which is not installed."
+    remedy_template = "Install it: pip install {package}."
+    what: str
+    package: str

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from batchgen.data_types.contract import BadRow, Record, TypeOptions
+from batchgen.data_types.row_filter import NotComparable, changed_since, check_expression, holds, moment
 from batchgen.errors import SourceUnreadable
 from batchgen.sources.opened import OpenedSource
-from batchgen.sources.rows import BadLine, rows
+from batchgen.sources.rows import BadLine, Row, rows
 
 ID_COLUMNS = ("id", "sku")
 TABS = {"\\t", "tab"}
@@ -35,15 +37,63 @@ def one_delimiter(value: Any) -> Any:
     return value
 
 
+def one_quote(value: Any) -> Any:
+    """Refuse what cells cannot stand in."""
+    if isinstance(value, str) and (len(value) != 1 or value.isalnum() or value in "\r\n\0 "):
+        raise ValueError("a quote is one character, and no letter, digit, blank or line end")
+    return value
+
+
+def as_mapping(value: Any) -> Any:
+    """Let a mapping be written on a command line: `name=Product title,price=Preis`."""
+    if not isinstance(value, str):
+        return value
+    pairs = [part.partition("=") for part in value.split(",") if part.strip()]
+    if not all(name.strip() and source.strip() for name, _, source in pairs):
+        raise ValueError("write name=source column, several with commas between")
+    return {name.strip(): source.strip() for name, _, source in pairs}
+
+
+def checked_where(value: str | None) -> str | None:
+    """Refuse what is no expression."""
+    return None if value is None else check_expression(value)
+
+
+def checked_since(value: str | None) -> str | None:
+    """Refuse what is no date or time."""
+    if value is not None:
+        try:
+            moment(value)
+        except ValueError:
+            raise ValueError(f"{value!r} is no date or time; write 2026-11-21 or 2026-11-21T09:30:00+00:00") from None
+    return value
+
+
 class TabularOptions(TypeOptions):
     """How a table is read; every data type over tables has these options."""
 
     encoding: Annotated[str | None, BeforeValidator(known_encoding)] = Field(
-        None, description="Encoding of a CSV or JSONL source, for example cp1252 or utf-16. Default: UTF-8."
+        None,
+        description="Encoding of a CSV or JSONL source, for example cp1252. Default: UTF-8, or what the file shows.",
     )
     delimiter: Annotated[str | None, BeforeValidator(one_delimiter)] = Field(
-        None, description="What separates the cells of a CSV. Default: comma, in .tsv tab."
+        None, description="What separates the cells of a CSV. Default: as the file shows."
     )
+    quote: Annotated[str | None, BeforeValidator(one_quote)] = Field(
+        None, description="What a cell of a CSV stands in where it holds the delimiter. Default: as the file shows."
+    )
+    query: str | None = Field(None, description="What to read of a database: SELECT …, or the name of a table.")
+    columns: Annotated[dict[str, str], BeforeValidator(as_mapping)] = Field(
+        default_factory=dict,
+        description="Columns under other names: name=source column, several with commas between, or a JSON object.",
+    )
+    where: Annotated[str | None, AfterValidator(checked_where)] = Field(
+        None, description="Only rows of which this expression is true, for example: price|float > 10 and brand == 'A'"
+    )
+    since: Annotated[str | None, AfterValidator(checked_since)] = Field(
+        None, description="Only rows that changed after this date or time (ISO 8601)."
+    )
+    since_column: str = Field("updated_at", description="Column that says when a row changed.")
     id_column: str | None = Field(
         None, description="Column whose value becomes the record id. Default: id, else sku, else the row number."
     )
@@ -73,7 +123,7 @@ def records(
     columns: tuple[str, ...] | None = None
     id_column: str | None = None
     renamed: dict[str, str] = {}
-    for row in rows(source, encoding=options.encoding, delimiter=options.delimiter):
+    for row in _rows(source, options):
         if isinstance(row, BadLine):
             yield BadRow(str(row.number), row.place, row.problem)
             continue
@@ -81,17 +131,50 @@ def records(
         found = tuple(values)
         if found != columns:  # once in a CSV; in JSON lines each row may have its own keys
             if columns is None:
-                check_required(source, row.place, found, [*required, options.id_column or ""])
+                check_required(source, row.place, found, [*required, options.id_column or "", *_used(options)])
             columns, id_column, renamed = found, find_id_column(found, options), renames(found, names)
         record_id = (id_column is not None and as_id(values[id_column])) or str(row.number)
         if renamed:
             values = {renamed.get(name, name): value for name, value in values.items()}
         try:
+            if not _is_taken(values, options):
+                continue
             data = pick(values)
-        except RowProblem as problem:
+        except (RowProblem, NotComparable) as problem:
             yield BadRow(record_id, row.place, str(problem))
         else:
             yield Record(record_id, data)
+
+
+def _rows(source: OpenedSource, options: TabularOptions) -> Iterator[Row | BadLine]:
+    """Yield the rows under the names that the options give their columns."""
+    found = rows(
+        source, encoding=options.encoding, delimiter=options.delimiter, quote=options.quote, query=options.query
+    )
+    if not options.columns:
+        return found
+    names = {source_name: name for name, source_name in options.columns.items()}
+    return (_renamed(source, row, names) if isinstance(row, Row) else row for row in found)
+
+
+def _renamed(source: OpenedSource, row: Row, names: dict[str, str]) -> Row:
+    missing = [name for name in names if name not in row.values]
+    if missing and row.number == 1:
+        check_required(source, row.place, tuple(row.values), missing)
+    return replace(row, values={names.get(name, name): value for name, value in row.values.items()})
+
+
+def _used(options: TabularOptions) -> list[str]:
+    return [options.since_column] if options.since is not None else []
+
+
+def _is_taken(values: dict[str, Any], options: TabularOptions) -> bool:
+    """Tell whether a row is wanted; raises NotComparable where that cannot be told."""
+    if options.since is not None:
+        column = find_column(tuple(values), options.since_column)
+        if column is None or is_missing(values[column]) or not changed_since(options.since, values[column]):
+            return False
+    return options.where is None or holds(options.where, values)
 
 
 def find_column(columns: Sequence[str], name: str) -> str | None:

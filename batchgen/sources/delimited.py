@@ -7,9 +7,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from batchgen.errors import SourceEmpty, SourceUnreadable
+from batchgen.sources.dialect import Dialect
 from batchgen.sources.opened import OpenedSource
 from batchgen.sources.row import BadLine, Row
-from batchgen.sources.text import check_text, wrong_encoding
+from batchgen.sources.text import codec_name, wrong_encoding
 
 MAX_CELL_CHARACTERS = 1 << 24
 """The csv module's own limit, 131,072, is less than a long prompt; none at all lets an open quote eat the file."""
@@ -22,21 +23,31 @@ PROBLEMS = {
 NUL_PROBLEM = "it holds a NUL character"
 
 
-def read_delimited(source: OpenedSource, encoding: str | None, delimiter: str) -> Iterator[Row | BadLine]:
-    """Yield the rows below the header; raises SourceEmpty, SourceUnreadable."""
-    codec = check_text(source, encoding)
+def read_delimited(source: OpenedSource, dialect: Dialect, *, named: str | None = None) -> Iterator[Row | BadLine]:
+    """Yield the rows below the header; `named` is the encoding if a user named it. Raises SourceUnreadable."""
     csv.field_size_limit(max(csv.field_size_limit(), MAX_CELL_CHARACTERS))
     try:
-        with source.path.open(encoding=codec, newline="") as file:
-            yield from read_rows(source, file, delimiter)
+        with source.path.open(encoding=dialect.encoding, newline="") as file:
+            yield from read_rows(source, file, dialect)
     except UnicodeError as error:
-        raise wrong_encoding(source, encoding) from error
+        raise wrong_encoding(source, named or codec_name(dialect.encoding)) from error
 
 
-def read_rows(source: OpenedSource, file: Iterable[str], delimiter: str) -> Iterator[Row | BadLine]:
+def read_rows(source: OpenedSource, file: Iterable[str], dialect: Dialect) -> Iterator[Row | BadLine]:
     """Yield the rows of an open file. After a broken row the reader goes on at the next line."""
     with_nul: list[str] = []
-    reader = csv.reader(watch_for_nul(file, with_nul), delimiter=delimiter, strict=True)
+    lines = watch_for_nul(file, with_nul)
+    if dialect.escape is None:
+        reader = csv.reader(lines, delimiter=dialect.delimiter, quotechar=dialect.quote, strict=True)
+    else:
+        reader = csv.reader(
+            lines,
+            delimiter=dialect.delimiter,
+            quotechar=dialect.quote,
+            escapechar=dialect.escape,
+            doublequote=False,
+            strict=True,
+        )
     try:
         header = checked_header(source, next((cells for cells in reader if cells), None), damaged=bool(with_nul))
     except csv.Error as error:

@@ -9,14 +9,16 @@ import orjson
 
 from batchgen.sources.opened import OpenedSource
 from batchgen.sources.row import BadLine, Row
-from batchgen.sources.text import BUFFER, check_text, wrong_encoding
+from batchgen.sources.text import BUFFER, codec_name, wrong_encoding
 
 NAMES = {list: "an array", str: "a text", int: "a number", float: "a number", bool: "a boolean", type(None): "null"}
 
 
-def read_jsonl(source: OpenedSource, encoding: str | None) -> Iterator[Row | BadLine]:
-    """Yield the objects; blank lines are skipped. Raises SourceEmpty, SourceUnreadable."""
-    codec = check_text(source, encoding)
+def read_jsonl(source: OpenedSource, codec: str, *, named: str | None = None) -> Iterator[Row | BadLine]:
+    """Yield the objects; blank lines are skipped; `named` is the encoding if a user named it.
+
+    Raises SourceUnreadable.
+    """
     if codec == "utf-8-sig":
         with source.path.open("rb", buffering=BUFFER) as file:
             if file.read(len(codecs.BOM_UTF8)) != codecs.BOM_UTF8:
@@ -27,7 +29,7 @@ def read_jsonl(source: OpenedSource, encoding: str | None) -> Iterator[Row | Bad
         with source.path.open(encoding=codec, newline="\n") as text:
             yield from read_objects(text)
     except UnicodeError as error:
-        raise wrong_encoding(source, encoding) from error
+        raise wrong_encoding(source, named or codec_name(codec)) from error
 
 
 def read_objects(lines: Iterable[bytes | str]) -> Iterator[Row | BadLine]:

@@ -20,6 +20,8 @@ from batchgen.sources.git_repository import checked_out
 from batchgen.sources.installed_package import SCHEME as PACKAGE
 from batchgen.sources.installed_package import installed_package
 from batchgen.sources.opened import OpenedSource
+from batchgen.sources.rows import is_table
+from batchgen.sources.sql import is_database, opened_database
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -40,6 +42,12 @@ def open_source(location: str | Path, *, work_dir: Path, s3: S3Client | None) ->
     elif location.startswith(GIT):
         with checked_out(location, work_dir) as path:
             yield OpenedSource(location, path)
+    elif is_database(location):
+        yield opened_database(location)
+    elif location.lower().startswith("s3://") and location.endswith("/"):
+        from batchgen.sources.s3_prefix import tables_below  # noqa: PLC0415 - as below
+
+        yield tables_below(location, work_dir, s3, is_table=is_table)
     else:
         with _file(location, work_dir, s3) as path:
             if path.is_file() and is_archive(path.name):
@@ -64,9 +72,7 @@ def _file(location: str, work_dir: Path, s3: S3Client | None) -> Iterator[Path]:
             with fetched_object(location, work_dir, s3) as path:
                 yield path
         case unknown:
-            problem = (
-                f"{unknown}:// is not supported, only paths, file://, s3://, git+https://, git+file:// and package:"
-            )
+            problem = f"{unknown}:// is not supported, only paths, file://, s3://, databases, git+… and package:"
             raise SourceNotFound(source=PASSWORD.sub("", location), problem=problem)
 
 

@@ -17,11 +17,14 @@ class Row:
     number: int
     line: int | None
     values: dict[str, Any]
+    file: str = ""
+    """Which of several files it stands in."""
 
     @property
     def place(self) -> str:
         """Where the row stands, for people."""
-        return f"row {self.number}" if self.line is None else f"line {self.line}"
+        place = f"row {self.number}" if self.line is None else f"line {self.line}"
+        return f"{place} of {self.file}" if self.file else place
 
 
 @dataclass(slots=True)
@@ -32,10 +35,12 @@ class BadLine:
     line: int
     problem: str
     last_line: int | None = None
+    file: str = ""
+    """Which of several files it stands in."""
 
     @property
     def place(self) -> str:
         """Where it stands, for people."""
-        if self.last_line is None or self.last_line == self.line:
-            return f"line {self.line}"
-        return f"lines {self.line} to {self.last_line}"
+        several = self.last_line is not None and self.last_line != self.line
+        place = f"lines {self.line} to {self.last_line}" if several else f"line {self.line}"
+        return f"{place} of {self.file}" if self.file else place

@@ -31,6 +31,11 @@ def check_text(source: OpenedSource, encoding: str | None) -> str:
     return encoding
 
 
+def codec_name(codec: str) -> str | None:
+    """Return a codec as a user would name it; None for UTF-8, which needs no name."""
+    return None if codec in {*UTF8, "utf-8-sig"} else codec
+
+
 def wrong_encoding(source: OpenedSource, encoding: str | None) -> SourceUnreadable:
     """Make the error for a text that cannot be decoded: it names the first line that cannot be."""
     return not_decodable(source, first_bad_line(source, encoding or "utf-8"), encoding)

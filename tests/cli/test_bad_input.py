@@ -47,7 +47,7 @@ def test_a_csv_with_a_header_alone(run: Run, tmp_path: Path) -> None:
     assert refused(generate(run, tmp_path / "header.csv"), "source_empty", "header.csv")
 
 
-@pytest.mark.parametrize("encoding", ["utf-16", "latin-1"])
+@pytest.mark.parametrize("encoding", ["utf-16-le", "latin-1"])
 def test_a_csv_in_another_encoding(run: Run, tmp_path: Path, encoding: str) -> None:
     (tmp_path / "other.csv").write_bytes("id,prompt\n1,Grüße\n".encode(encoding))
     assert refused(generate(run, tmp_path / "other.csv"), "source_unreadable", "UTF-8", "encoding=")

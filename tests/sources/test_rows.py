@@ -28,8 +28,7 @@ def test_a_file_without_content_is_empty(name: str, content: bytes, tmp_path: Pa
 
 @pytest.mark.parametrize("name", ["table.csv", "table.jsonl"])
 def test_utf16_is_recognised_by_its_mark(name: str, tmp_path: Path) -> None:
-    with pytest.raises(SourceUnreadable, match=r"line 1 is not UTF-8.*--option encoding=utf-16"):
-        read(tmp_path, name, '{"a": 1}\n'.encode("utf-16"))
+    assert len(read(tmp_path, name, '{"a": 1}\n{"a": 2}\n'.encode("utf-16"))) == (2 if name.endswith("jsonl") else 1)
 
 
 @pytest.mark.parametrize("name", ["table.csv", "table.jsonl"])

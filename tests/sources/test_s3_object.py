@@ -9,8 +9,9 @@ from botocore.config import Config
 from botocore.stub import Stubber
 from moto import mock_aws
 
-from batchgen.errors import SourceNotFound, Unavailable
+from batchgen.errors import SourceEmpty, SourceNotFound, Unavailable
 from batchgen.sources import open_source
+from batchgen.sources.rows import Row, rows
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -86,3 +87,26 @@ def test_no_server_is_unavailable(tmp_path: Path) -> None:
         with pytest.raises(Unavailable) as raised, open_source("s3://data/x.csv", work_dir=tmp_path, s3=s3):
             pass
     assert "\n" not in str(raised.value)
+
+
+def test_all_tables_below_a_prefix_are_read_in_the_order_of_their_keys(s3: "S3Client", tmp_path: Path) -> None:
+    s3.put_object(Bucket="data", Key="day/2.csv", Body=b"id\nc\n")
+    s3.put_object(Bucket="data", Key="day/1.csv", Body=b"id\na\nb,too many\n")
+    s3.put_object(Bucket="data", Key="day/3/x.jsonl", Body=b'{"id": "d"}\n')
+    s3.put_object(Bucket="data", Key="day/readme.txt", Body=b"no table")
+    s3.put_object(Bucket="data", Key="day/", Body=b"")
+    with open_source("s3://data/day/", work_dir=tmp_path, s3=s3) as source:
+        found = list(rows(source))
+    told = [(row.number, row.values["id"] if isinstance(row, Row) else row.problem[:6], row.place) for row in found]
+    assert told == [
+        (1, "a", "line 2 of s3://data/day/1.csv"),
+        (2, "it has", "line 3 of s3://data/day/1.csv"),
+        (3, "c", "line 2 of s3://data/day/2.csv"),
+        (4, "d", "line 1 of s3://data/day/3/x.jsonl"),
+    ]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_prefix_without_tables_is_told(s3: "S3Client", tmp_path: Path) -> None:
+    with pytest.raises(SourceEmpty, match="no table"), open_source("s3://data/none/", work_dir=tmp_path, s3=s3):
+        pass

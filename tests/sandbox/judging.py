@@ -16,9 +16,9 @@ def packed(source: Path, path: Path) -> Path:
     return path
 
 
-def strategy_for(material: Path, cache: Path) -> ResultStrategy[TestCodeOptions]:
-    """What judges answers about a packed source; runs may take 2 seconds."""
-    return TEST_CODE.result_strategy(TestCodeOptions(time_limit_s=2), Workplace(cache, material))
+def strategy_for(material: Path, cache: Path, time_limit_s: float = 2) -> ResultStrategy[TestCodeOptions]:
+    """What judges answers about a packed source."""
+    return TEST_CODE.result_strategy(TestCodeOptions(time_limit_s=time_limit_s), Workplace(cache, material))
 
 
 def records(source: Path) -> dict[str, Record]:

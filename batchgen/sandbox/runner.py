@@ -64,7 +64,7 @@ def _receive(reader: Any) -> dict[str, Any] | None:
 
 
 def _send(writer: Any, message: dict[str, Any]) -> None:
-    body = json.dumps(message).encode()
+    body = json.dumps(message, ensure_ascii=False).encode("utf-8", "replace")  # no half of a surrogate pair gets out
     writer.write(struct.pack(">Q", len(body)) + body)
     writer.flush()
 
@@ -350,11 +350,11 @@ class _Report:
 
     def __init__(self, descriptor: int, word: str) -> None:
         self._owner = os.getpid()
-        write, dumps, getpid = os.write, json.JSONEncoder().encode, os.getpid
+        write, dumps, getpid = os.write, json.JSONEncoder(ensure_ascii=False).encode, os.getpid
 
         def tell(event: dict[str, Any]) -> None:
             if getpid() == self._owner:  # not from a fork of the child
-                line = f"{word}{dumps(event)}\n".encode()
+                line = f"{word}{dumps(event)}\n".encode("utf-8", "replace")
                 while line:
                     line = line[write(descriptor, line) :]
 

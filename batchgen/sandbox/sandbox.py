@@ -11,7 +11,7 @@ from pathlib import Path
 
 from batchgen.sandbox.bubblewrap import command, find_bubblewrap
 from batchgen.sandbox.limits import DEFAULT_LIMITS, Limits
-from batchgen.sandbox.session import Session
+from batchgen.sandbox.session import Run, RunReport, Session
 
 _PROBE_S = 30
 _PROBE = """
@@ -115,6 +115,11 @@ class Sandbox:
             hash_seed=hash_seed,
             limits=self.limits,
         )
+
+    def run_alone(self, wanted: Run) -> RunReport:
+        """Carry out one run in a sandbox of its own."""
+        with self.session() as session:
+            return session.run(wanted)
 
 
 def _modules(source: Path, import_roots: Sequence[str]) -> list[str]:

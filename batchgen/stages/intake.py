@@ -111,6 +111,7 @@ def prepare(
     )
     client = s3() if s3 is not None and request.source.startswith("s3://") else None
     with open_source(request.source, work_dir=folder, s3=client) as source:
+        request = replace(request, source=source.location)  # without the password of a database
         fetcher = data_type.fetcher(Workplace(cache))
         fetched = fetcher.fetch(source, options)
         entries = _entries(request, islice(fetched, request.limit), data_type, options)

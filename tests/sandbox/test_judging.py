@@ -132,6 +132,16 @@ def test_lines_that_are_missing_are_asked_for(strategy: Strategy, shop: Path) ->
     assert "lines 24-25, 28-31" in verdict.detail
 
 
+def test_odd_text_in_an_error_can_be_stored(strategy: Strategy, shop: Path) -> None:
+    message = "'\\ud800 \\x00 \\x1b[31m </pre>'"
+    code = f"from shop.cart import refund\ndef test_a():\n    assert refund(1) == 7, {message}\n"
+    verdict = strategy.judge(records(shop)["refund"], fenced(code))
+    assert isinstance(verdict, Refused)
+    assert verdict.reason == "suspected_bug"
+    assert "</pre>" in verdict.detail
+    assert orjson.dumps([verdict.detail, verdict.evidence])
+
+
 JUDGE = """
 import sys
 from pathlib import Path

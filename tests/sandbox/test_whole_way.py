@@ -8,10 +8,11 @@ import orjson
 import pytest
 from pipeline import Pipeline, StartPipeline
 
-from batchgen.errors import DecisionRefused
+from batchgen.errors import DecisionRefused, SourceUnreadable
 from batchgen.lifecycle import BatchStatus
 from batchgen.simulator import Answer, AnswerRequest
 from batchgen.stages.decision import Action
+from batchgen.stages.intake import JobRequest
 
 from .shop_source import RIGHT
 
@@ -78,3 +79,16 @@ def test_the_last_test_of_a_record_takes_the_record_with_it(pipeline: Pipeline, 
     assert (decided.accepted, decided.refused) == (1, 1)
     [line] = pipeline.lines(decided, "rejected.jsonl")
     assert (line["record_id"], line["reason"]) == ("shop/cart.py:refund", "rejected_by_reviewer")
+
+
+def test_code_that_cannot_be_imported_is_told_before_anything_is_paid(pipeline: Pipeline, tmp_path: Path) -> None:
+    source = tmp_path / "broken"
+    (source / "shop").mkdir(parents=True)
+    (source / "shop" / "__init__.py").write_text("")
+    (source / "shop" / "cart.py").write_text("import nowhere_to_be_found\n\n\ndef total(a):\n    return a\n")
+    with pytest.raises(SourceUnreadable, match=r"none of its modules.*nowhere_to_be_found.*--option requirements"):
+        pipeline.run(str(source), "test_code")
+    assert list(pipeline.services.ids.iterate()) == []
+    (source / "shop" / "other.py").write_text("def total(a):\n    return a\n")
+    batch = pipeline.services.processor.create_job(JobRequest("test_code", str(source)))
+    assert batch.records == 2

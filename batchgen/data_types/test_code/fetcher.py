@@ -8,7 +8,7 @@ from pathlib import Path
 
 from structlog.stdlib import get_logger
 
-from batchgen.data_types.contract import BadRow, DataFetcherStrategy, Record
+from batchgen.data_types.contract import BadRow, DataFetcherStrategy, Record, Workplace
 from batchgen.data_types.test_code.code.changes import Changes
 from batchgen.data_types.test_code.code.parsing import NotPython, decode
 from batchgen.data_types.test_code.code.source_index import SourceIndex
@@ -19,11 +19,11 @@ from batchgen.data_types.test_code.code.uncovered import with_missing
 from batchgen.data_types.test_code.context.example_tests import ExampleTests
 from batchgen.data_types.test_code.context.surroundings import Context
 from batchgen.data_types.test_code.options import TestCodeOptions
+from batchgen.data_types.test_code.running.bench import TestBench
 from batchgen.data_types.test_code.running.material import pack_material
 from batchgen.data_types.test_code.running.measurement import executed_lines
 from batchgen.data_types.test_code.running.requirements import find_requirements
 from batchgen.errors import EnvironmentFailed, SourceEmpty, SourceUnreadable, Unavailable
-from batchgen.sandbox import CacheFolder, prepare_environment, probe
 from batchgen.sources.opened import OpenedSource
 
 log = get_logger(__name__)
@@ -33,6 +33,11 @@ class TestCodeFetcher(DataFetcherStrategy[TestCodeOptions]):
     """Reads a package, a folder of packages and modules, or one file; nothing of it is imported or run."""
 
     __test__ = False
+
+    def __init__(self, workplace: Workplace | None = None) -> None:
+        super().__init__(workplace)
+        self._modules: dict[str, str] = {}
+        """The modules of the records, by path."""
 
     def fetch(self, source: OpenedSource, options: TestCodeOptions) -> Iterator[Record | BadRow]:
         """Yield a record a target, files sorted by path; a file that is no Python is a BadRow.
@@ -47,6 +52,8 @@ class TestCodeFetcher(DataFetcherStrategy[TestCodeOptions]):
         empty = True
         for row in rows:
             empty = False
+            if isinstance(row, Record):
+                self._modules[row.data["path"]] = row.data["module"]
             yield row
         if empty:
             advice = "No function or class to test is left: check the options include, exclude, since and uncovered."
@@ -65,18 +72,31 @@ class TestCodeFetcher(DataFetcherStrategy[TestCodeOptions]):
         """Write the source tree and what it needs to be run."""
         wanted = _requirements(source, source_root(_given(source)), options)
         pack_material(source, wanted, path)
-        if self.workplace is not None and probe().works:
-            self._try_environment(source, wanted, self.workplace.cache)
+        if self.workplace is not None:
+            self._try_out(source, Workplace(self.workplace.cache, path))
         return True
 
-    def _try_environment(self, source: OpenedSource, requirements: list[str], cache: Path) -> None:
-        """Make the environment that judging will need: what cannot be installed is told before anything is paid."""
+    def _try_out(self, source: OpenedSource, workplace: Workplace) -> None:
+        """Make ready what judging will need: what cannot be installed or imported is told before anything is paid."""
+        if workplace.material is None:
+            return
         try:
-            prepare_environment(requirements, CacheFolder(cache))
+            bench = TestBench.open(workplace.material, workplace.cache)
         except EnvironmentFailed as failed:
             raise SourceUnreadable(source=source.location, problem=failed.problem, advice=failed.remedy) from failed
         except Unavailable as away:  # it may be there when the answers come, or where they are judged
             log.warning("environment_not_made", problem=str(away))
+            return
+        if not isinstance(bench, TestBench):
+            return
+        failing = bench.failing_imports(self._modules)
+        for module, error in failing.items():
+            log.warning("module_cannot_be_imported", module=module, error=error)
+        if failing and len(failing) == len(set(self._modules.values())):
+            module, error = next(iter(failing.items()))
+            advice = "Name what it needs with --option requirements='name==version other'."
+            problem = f"none of its modules can be imported; {module}: {error}"
+            raise SourceUnreadable(source=source.location, problem=problem, advice=advice)
 
 
 def _requirements(source: OpenedSource, root: Path, options: TestCodeOptions) -> list[str]:

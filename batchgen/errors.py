@@ -114,6 +114,17 @@ class UnknownDataType(InputError):
 
 
 @dataclass(eq=False)
+class InvalidDeclaration(InputError):
+    """A declared data type cannot be used."""
+
+    code = "invalid_declaration"
+    template = "The data type that {place} declares cannot be used: {problem}."
+    remedy_template = "batchgen types new NAME writes one that works; docs/declared-types.md has all its parts."
+    place: str
+    problem: str
+
+
+@dataclass(eq=False)
 class UnknownModel(InputError):
     """The model catalogue does not hold this model."""
 

@@ -22,6 +22,7 @@ from batchgen.stages.advance import Stages, advance
 from batchgen.stages.checker import BatchStatusChecker
 from batchgen.stages.counting import TokenCounter
 from batchgen.stages.handler import CompletedBatchHandler
+from batchgen.stages.preview import Previewer
 from batchgen.stages.processor import BatchProcessor
 from batchgen.stages.recovery import StateRecovery
 from batchgen.stages.reviewer import BatchReviewer
@@ -123,6 +124,13 @@ class Services:
             adopt_wait_s=self.settings.adopt_wait_s,
             poll_interval_s=self.settings.poll_interval_s,
         )
+
+    @cached_property
+    def previewer(self) -> Previewer:
+        """What looks at a job before it is one."""
+        from batchgen.openai_client.sync_calls import SyncCalls  # noqa: PLC0415 - the SDK takes a second to import
+
+        return Previewer(calls=SyncCalls(self.openai), catalog=self.catalog, workspace=self.workspace, s3=self.s3)
 
     @cached_property
     def recovery(self) -> StateRecovery:

@@ -71,6 +71,8 @@ class Settings(BaseSettings):
     """The account's usage tier; tells the enqueued-token limits. Unset: none is assumed."""
     model_catalog: Path | None = Field(None, alias="BATCHGEN_MODEL_CATALOG")
     """A YAML file with models beside those that batchgen knows, in the form of its own catalogue."""
+    types_dir: Path = Field(Path("types"), alias="BATCHGEN_TYPES_DIR")
+    """Folder of declared data types, a YAML file each; below the working directory unless it is absolute."""
     state_dir: Path = Field(default_factory=default_state_dir, alias="BATCHGEN_STATE_DIR")
     """Folder for working files and the embedded stack."""
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", alias="BATCHGEN_LOG_LEVEL")

@@ -15,6 +15,7 @@ from prefect.runtime import flow_run
 from pydantic import Field
 from structlog.stdlib import get_logger
 
+from batchgen.data_types import with_declaration
 from batchgen.errors import DecisionRefused, Unavailable, UsageError
 from batchgen.models import Batch, Endpoint
 from batchgen.services import Services
@@ -87,6 +88,7 @@ def job_flow(
     }
     request["name"] = JobRequest(**request).job_id()  # here, so that a retried task records the same job
     with run_services() as services:
+        request["options"] = with_declaration(data_type, request["options"], services.settings.types_dir)
         job_id = record_job(request)
         tag_run(f"type:{data_type}", f"job:{job_id}")
         show_job(services, job_id)

@@ -14,12 +14,14 @@ from batchgen.cli.doctor import doctor
 from batchgen.cli.estimate import estimate
 from batchgen.cli.generate import generate
 from batchgen.cli.output import print_error
+from batchgen.cli.preview import preview
 from batchgen.cli.recover import recover
 from batchgen.cli.review import review
 from batchgen.cli.serve import serve
 from batchgen.cli.simulator import simulator
 from batchgen.cli.stack import down, up
 from batchgen.cli.status import status
+from batchgen.cli.types import types
 from batchgen.errors import BatchgenError, InputError, InternalError, Interrupted, UsageError
 
 INTERRUPTED = 130
@@ -31,7 +33,23 @@ def batchgen() -> None:
     """Generate with OpenAI models at batch price: tests, product texts, answers; checked, reviewed, stored."""
 
 
-for command in (up, down, demo, generate, advance, status, review, recover, estimate, serve, doctor, simulator, blocks):
+for command in (
+    up,
+    down,
+    demo,
+    generate,
+    advance,
+    status,
+    review,
+    recover,
+    estimate,
+    serve,
+    doctor,
+    simulator,
+    blocks,
+    types,
+    preview,
+):
     batchgen.add_command(command)
 
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import click
 import orjson
 
-from batchgen.data_types import get_data_type, parse_options
+from batchgen.data_types import get_data_type, parse_options, with_declaration
 from batchgen.errors import UsageError
 from batchgen.models import Endpoint
 from batchgen.openai_client.catalog import ModelCatalog
@@ -50,7 +50,8 @@ def request(settings: Settings, *, name: str | None = None, **given: Any) -> Job
     values = dict(_option(text) for text in given["options"])
     if given["id_column"] is not None:
         values["id_column"] = given["id_column"]
-    data_type = get_data_type(given["data_type"])
+    values = with_declaration(given["data_type"], values, settings.types_dir)
+    data_type = get_data_type(given["data_type"], values)
     parse_options(data_type, values)
     if given["model"] is not None:
         ModelCatalog.load(settings.model_catalog).choose(given["model"], data_type.required_capabilities)

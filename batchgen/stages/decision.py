@@ -105,7 +105,7 @@ class _PartsRejector:
     """Takes parts out of accepted results: ids of the form `<record id>::<part>` that are no record's own id."""
 
     def __init__(self, batch: Batch, action: Action, note: str, wanted: Collection[str]) -> None:
-        data_type = get_data_type(batch.data_type)
+        data_type = get_data_type(batch.data_type, batch.options)
         self._strategy = data_type.result_strategy(parse_options(data_type, batch.options))
         self._batch_id, self._action, self._note = batch.batch_id, action, note
         self._by_record: dict[str, dict[str, str]] = {}

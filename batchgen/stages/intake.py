@@ -86,7 +86,7 @@ def prepare(
 
     Without `pack` what judging would need is left out: the job is only looked at.
     """
-    data_type = get_data_type(request.data_type)
+    data_type = get_data_type(request.data_type, request.options)
     options = parse_options(data_type, request.options)
     model = catalog.choose(request.model or data_type.default_model, data_type.required_capabilities)
     max_retries = data_type.default_max_retries if request.max_retries is None else request.max_retries

@@ -67,7 +67,7 @@ def _own_objects(
     batch: Batch, files: LedgerFiles, data: ProcessedBatchData, folder: Path
 ) -> tuple[dict[str, Path], ReportPart]:
     """What the data type makes of the batch, by name, and what it adds to the report. Hidden files are its own."""
-    data_type = get_data_type(batch.data_type)
+    data_type = get_data_type(batch.data_type, batch.options)
     strategy = data_type.result_strategy(parse_options(data_type, batch.options))
     if type(strategy).write_objects is ResultStrategy.write_objects:
         return {}, ReportPart()  # nothing of its own: the results need not be read again

@@ -59,7 +59,7 @@ def settle(
     workplace: Workplace | None = None,
 ) -> Settled:
     """Judge what OpenAI returned for the current iteration, or the refusal of its file, and write it into `folder`."""
-    data_type = get_data_type(batch.data_type)
+    data_type = get_data_type(batch.data_type, batch.options)
     options = parse_options(data_type, batch.options)
     generator = data_type.prompt_generator(options)
     with (

@@ -7,8 +7,9 @@ import pytest
 
 from batchgen.data_types.contract import DataType
 from batchgen.data_types.product import PRODUCT
-from batchgen.data_types.product.fields import KNOWN_FIELDS, FieldSpec
+from batchgen.data_types.product.fields import KNOWN_FIELDS
 from batchgen.data_types.prompt import PROMPT
+from batchgen.data_types.structured.fields import FieldSpec
 from batchgen.sources.rows import READERS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "data-types.md").read_text(encoding="utf-8")

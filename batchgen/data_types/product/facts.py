@@ -1,20 +1,12 @@
-"""Facts: values of the source that an answer must repeat. Which they are, and when they count as unchanged."""
+"""Which columns of a product hold facts."""
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Iterable
-from decimal import Decimal
 
 from batchgen.data_types.product.options import ProductOptions
-from batchgen.data_types.tabular import is_missing
 
 DEFAULT_FACTS = ("sku", "price", "brand")
-# Without leading zeros: "00123" is an article number, and 123 another one.
-NUMBER = re.compile(r"[+-]?(0|[1-9][0-9]*)(\.[0-9]+)?")
-
-Fact = str | int | float | bool | None
 
 
 def fact_columns(options: ProductOptions, columns: Iterable[str]) -> tuple[str, ...]:
@@ -22,20 +14,3 @@ def fact_columns(options: ProductOptions, columns: Iterable[str]) -> tuple[str, 
     if options.facts is not None:
         return options.facts
     return tuple(column for column in columns if column.lower() in DEFAULT_FACTS)
-
-
-def is_unchanged(given: Fact, answered: Fact) -> bool:
-    """Tell whether the answer repeats the source: equal as text, or as numbers; nothing for nothing."""
-    if is_missing(given) or is_missing(answered):
-        return is_missing(given) and is_missing(answered)
-    text, other = as_text(given), as_text(answered)
-    if text == other:
-        return True
-    return bool(NUMBER.fullmatch(text) and NUMBER.fullmatch(other)) and Decimal(text) == Decimal(other)
-
-
-def as_text(value: Fact) -> str:
-    """Return the value as text to compare: trimmed, composed characters, floats without exponent."""
-    if isinstance(value, float):
-        return format(Decimal(repr(value)), "f")
-    return unicodedata.normalize("NFC", str(value).strip())

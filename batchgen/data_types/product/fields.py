@@ -1,65 +1,10 @@
-"""What can be written for a product: the fields that are known by name, and the form of one's own."""
+"""What can be written for a product: the fields that are known by name."""
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import Any, Self
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
-
-
-class FieldType(StrEnum):
-    """The kinds of value a field can have."""
-
-    TEXT = "text"
-    LIST = "list"
-    """Several texts."""
-    NUMBER = "number"
-    INTEGER = "integer"
-    BOOLEAN = "boolean"
-    ATTRIBUTES = "attributes"
-    """Pairs of name and value: OpenAI's strict schemas have no objects with free keys."""
-
-
-class FieldSpec(BaseModel):
-    """One field of the output."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    name: str = Field(min_length=1, max_length=64)
-    type: FieldType = FieldType.TEXT
-    description: str = ""
-    """Tells the model what belongs into the field."""
-    max_length: int | None = Field(None, ge=1)
-    """Most characters of a text, or of each text of a list."""
-    max_items: int | None = Field(None, ge=1)
-    """Most items of a list."""
-    choices: tuple[str, ...] | None = Field(None, min_length=1)
-    """The only texts allowed."""
-    required: bool = True
-    """False: null is allowed, and nothing written is no fault."""
-
-    @model_validator(mode="after")
-    def limits_fit_the_type(self) -> Self:
-        """Refuse a limit that could not hold for this type."""
-        texts = self.type in {FieldType.TEXT, FieldType.LIST}
-        lists = self.type in {FieldType.LIST, FieldType.ATTRIBUTES}
-        for limit, fits in (("max_length", texts), ("choices", texts), ("max_items", lists)):
-            if getattr(self, limit) is not None and not fits:
-                raise ValueError(f"{limit} has no meaning for the type {self.type}")
-        return self
-
-    @property
-    def guidance(self) -> str:
-        """The description with the limits: strict schemas do not carry lengths, so the model is told in words."""
-        limits = []
-        if self.max_items is not None:
-            limits.append(f"at most {self.max_items} items")
-        if self.max_length is not None:
-            each = " each" if self.type is FieldType.LIST else ""
-            limits.append(f"at most {self.max_length} characters{each}")
-        return " ".join(filter(None, (self.description, f"({', '.join(limits)})" if limits else "")))
-
+from batchgen.data_types.structured.fields import FieldSpec, FieldType
 
 KNOWN_FIELDS = {
     spec.name: spec

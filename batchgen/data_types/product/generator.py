@@ -8,9 +8,9 @@ import orjson
 
 from batchgen.data_types.contract import Feedback, PromptGenerator, Record
 from batchgen.data_types.feedback import feedback_message
-from batchgen.data_types.product.answer import AnswerForm
 from batchgen.data_types.product.facts import fact_columns
 from batchgen.data_types.product.options import ProductOptions
+from batchgen.data_types.structured.answer import AnswerForm
 from batchgen.models import Prompt
 
 TASK = """\
@@ -53,6 +53,7 @@ def instructions(options: ProductOptions, facts: tuple[str, ...]) -> str:
     lines.append(f"Write all texts in {options.language or 'the language of the product data'}.")
     if options.tone:
         lines.append(f"Tone: {options.tone}.")
+    lines.extend(options.rules.in_words())
     if options.instructions:
         lines.append(options.instructions)
     return "\n".join(lines)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Annotated, Any
 
 import orjson
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from batchgen.data_types.product.fields import DEFAULT_FIELDS, KNOWN_FIELDS, FieldSpec, as_field
+from batchgen.data_types.product.fields import DEFAULT_FIELDS, KNOWN_FIELDS, as_field
+from batchgen.data_types.structured.fields import FieldSpec, each_once
+from batchgen.data_types.structured.rules import Rules, as_object
 from batchgen.data_types.tabular import TabularOptions
 
 
@@ -24,14 +25,6 @@ def as_list(value: Any) -> Any:
     return [item.strip() for item in value.split(",") if item.strip()]
 
 
-def each_once(fields: tuple[FieldSpec, ...]) -> tuple[FieldSpec, ...]:
-    """Refuse two fields of one name."""
-    for name, times in Counter(field.name for field in fields).items():
-        if times > 1:
-            raise ValueError(f"the field {name!r} is named twice")
-    return fields
-
-
 class ProductOptions(TabularOptions):
     """What to write for each product."""
 
@@ -45,6 +38,9 @@ class ProductOptions(TabularOptions):
     facts: Annotated[tuple[str, ...] | None, BeforeValidator(as_list)] = Field(
         None,
         description="Columns whose values must come back unchanged. Default: those of sku, price, brand there are.",
+    )
+    rules: Annotated[Rules, BeforeValidator(as_object)] = Field(
+        Rules(), description="What texts must hold and must not: forbidden, numbers_from_source, mentions, not_copied."
     )
     language: str | None = Field(
         None, description="Language to write in, for example Korean. Default: that of the product's own texts."

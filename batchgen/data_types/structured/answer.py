@@ -7,9 +7,9 @@ from typing import Annotated, Any, Literal
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
-from batchgen.data_types.product.facts import Fact
-from batchgen.data_types.product.fields import FieldSpec, FieldType
-from batchgen.data_types.strict_schema import strict_schema
+from batchgen.data_types.strict_schema import strict_problem, strict_schema
+from batchgen.data_types.structured.facts import Fact
+from batchgen.data_types.structured.fields import FieldSpec, FieldType
 
 ANSWER_CONFIG = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 NAMED_ERRORS = 5
@@ -37,6 +37,9 @@ class AnswerForm:
         }
         self.model: type[BaseModel] = create_model("ProductAnswer", __config__=ANSWER_CONFIG, **definitions)
         self.schema = strict_schema(self.model)
+        problem = strict_problem(self.schema)
+        if problem is not None:
+            raise ValueError(f"OpenAI would refuse the schema of the fields: {problem}")
 
     def _definitions(self) -> list[tuple[str, Any, str]]:
         facts = [(name, Fact, "Copied unchanged; null where the product has none.") for name in self.facts]

@@ -1,0 +1,124 @@
+"""A data type that is declared in YAML instead of written in Python: columns in, fields out, rules, a prompt."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+import yaml
+from jinja2 import StrictUndefined, TemplateSyntaxError, meta
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from batchgen.data_types.structured.answer import AnswerForm
+from batchgen.data_types.structured.fields import FieldSpec, each_once
+from batchgen.data_types.structured.rules import Rules
+from batchgen.errors import InvalidDeclaration
+
+ENDING = ".yaml"
+NAME = r"^[a-z][a-z0-9_]{1,39}$"
+_MOST_BYTES = 200_000
+ROW = "row"
+"""In a prompt, the row as an object: for columns whose names are no Python names, and for loops."""
+
+
+def environment() -> ImmutableSandboxedEnvironment:
+    """Where prompts are rendered: sandboxed, and a column that is not there is an error."""
+    return ImmutableSandboxedEnvironment(undefined=StrictUndefined, keep_trailing_newline=False)
+
+
+class Declaration(BaseModel):
+    """One declared data type."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(pattern=NAME)
+    summary: str = Field("", max_length=200)
+    columns: tuple[str, ...] = ()
+    """Columns that the source must have; all others may be used, too."""
+    unchanged: tuple[str, ...] = ()
+    """Columns that must come back with their values: facts."""
+    instructions: str = Field(min_length=1)
+    """What the model is and does: the system message, the same for every row."""
+    prompt: str = Field(min_length=1)
+    """The user message, a Jinja2 template over the columns."""
+    fields: Annotated[tuple[FieldSpec, ...], AfterValidator(each_once)] = Field(min_length=1)
+    rules: Rules = Rules()
+    model: str = "gpt-4o-mini"
+    max_retries: int = Field(3, ge=0)
+    max_output_tokens: int | None = Field(None, ge=1)
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        for problem in self._problems():
+            raise ValueError(problem)
+        return self
+
+    def _problems(self) -> Iterator[str]:
+        names = {spec.name for spec in self.fields}
+        if twice := names.intersection(self.unchanged):
+            yield f"{min(twice)!r} is a field and an unchanged column: it can be only one of them"
+        if unknown := self.rules.fields() - names:
+            yield f"the rules name the field {min(unknown)!r}, which is not declared"
+        try:
+            AnswerForm(self.unchanged, self.fields)
+        except ValueError as error:
+            yield str(error)
+        try:
+            used = meta.find_undeclared_variables(environment().parse(self.prompt))
+        except TemplateSyntaxError as error:
+            yield f"the prompt is no template (line {error.lineno}: {error.message})"
+            return
+        known = {*self.columns, *self.unchanged, *self.rules.columns(), ROW}
+        if self.columns and (foreign := used - known):
+            yield f"the prompt uses {min(foreign)!r}, which is not among the columns"
+
+    def required_columns(self) -> tuple[str, ...]:
+        """Return the columns that a source must have."""
+        return tuple(dict.fromkeys((*self.columns, *self.unchanged, *sorted(self.rules.columns()))))
+
+
+def parse_declaration(text: str, place: str) -> Declaration:
+    """Read a declaration from YAML; raises InvalidDeclaration, which says where and what."""
+    if len(text) > _MOST_BYTES:
+        raise InvalidDeclaration(place=place, problem=f"it has more than {_MOST_BYTES:,} characters")
+    try:
+        content = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise InvalidDeclaration(place=place, problem=f"it is not YAML ({' '.join(str(error).split())})") from None
+    return check_declaration(content, place)
+
+
+def check_declaration(content: Any, place: str) -> Declaration:
+    """Check a declaration that was read; raises InvalidDeclaration."""
+    try:
+        return Declaration.model_validate(content)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        problem = first["msg"].removeprefix("Value error, ")
+        raise InvalidDeclaration(place=place, problem=f"{where}: {problem}" if where else problem) from None
+
+
+def find_declaration(name: str, folder: Path) -> Declaration | None:
+    """Return the declaration of a name in a folder of declarations, or None; raises InvalidDeclaration."""
+    path = folder / f"{name}{ENDING}"
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidDeclaration(place=str(path), problem=str(error)) from error
+    found = parse_declaration(text, str(path))
+    if found.name != name:
+        raise InvalidDeclaration(place=str(path), problem=f"its name is {found.name!r}, and must be that of its file")
+    return found
+
+
+def declarations(folder: Path) -> Iterator[Declaration]:
+    """Yield all declarations of a folder, by name; raises InvalidDeclaration for the first that is none."""
+    for path in sorted(folder.glob(f"*{ENDING}")):
+        found = find_declaration(path.stem, folder)
+        if found is not None:
+            yield found

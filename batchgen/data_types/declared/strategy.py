@@ -1,0 +1,40 @@
+"""Judges the answers of a declared type by its form, facts and rules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from batchgen.data_types.contract import (
+    Accepted,
+    BatchFacts,
+    Feedback,
+    Outcome,
+    Record,
+    Refused,
+    ReportPart,
+    ResultStrategy,
+    Workplace,
+)
+from batchgen.data_types.declared.options import DeclaredOptions
+from batchgen.data_types.structured.answer import AnswerForm
+from batchgen.data_types.structured.judging import judge_structured
+from batchgen.data_types.structured.tables import write_tables
+
+
+class DeclaredResultStrategy(ResultStrategy[DeclaredOptions]):
+    """The reasons stand in `structured/judging.py`."""
+
+    def __init__(self, options: DeclaredOptions, workplace: Workplace | None = None) -> None:
+        super().__init__(options, workplace)
+        self._form = AnswerForm(options.declaration.unchanged, options.declaration.fields)
+
+    def judge(self, record: Record, text: str, former: Feedback | None = None) -> Accepted | Refused:
+        """Accept the answer as an object, its facts spelled as in the source."""
+        return judge_structured(self._form, text, record.data, self.options.declaration.rules)
+
+    def write_objects(self, outcomes: Callable[[], Iterator[Outcome]], facts: BatchFacts, folder: Path) -> ReportPart:
+        """Write results.csv and results.parquet."""
+        declaration = self.options.declaration
+        write_tables(outcomes, declaration.unchanged, declaration.fields, folder)
+        return ReportPart()

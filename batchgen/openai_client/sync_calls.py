@@ -1,0 +1,29 @@
+"""Single requests through the ordinary API, for a few answers at once and at full price."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from batchgen.models import Endpoint
+from batchgen.openai_client.errors import openai_errors
+from batchgen.openai_client.manager import OpenAIClientManager
+
+_PREFIX = "/v1"
+
+
+class SyncCalls:
+    """Asks and waits. Raises Unavailable, AccessDenied, RequestRefused."""
+
+    def __init__(self, manager: OpenAIClientManager) -> None:
+        """Take the manager that owns the client."""
+        self._manager = manager
+
+    def ask(self, body: dict[str, Any], endpoint: Endpoint) -> dict[str, Any]:
+        """Send a request body, as a batch file holds it, and return the response body."""
+        plain = orjson.loads(orjson.dumps(body))  # a schema may stand in it as serialised JSON
+        path = endpoint.value.removeprefix(_PREFIX)
+        with openai_errors(path.lstrip("/")):
+            answer: Any = self._manager.get_sync_client().post(path, body=plain, cast_to=dict[str, Any])
+        return answer if isinstance(answer, dict) else {}

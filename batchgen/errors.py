@@ -471,3 +471,15 @@ class MissingPackage(InputError):
     remedy_template = "Install it: pip install {package}."
     what: str
     package: str
+
+
+@dataclass(eq=False)
+class AnalysisFailed(BatchgenError):
+    """No analysis could be had of a file, although all was there."""
+
+    code = "analysis_failed"
+    template = "The model gave no analysis of {file} that can be used ({reason}: {detail})."
+    remedy_template = "Ask again, or name another model."
+    file: str
+    reason: str
+    detail: str

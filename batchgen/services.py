@@ -19,6 +19,7 @@ from batchgen.openai_client.catalog import ModelCatalog
 from batchgen.openai_client.manager import OpenAIClientManager
 from batchgen.settings import Settings
 from batchgen.stages.advance import Stages, advance
+from batchgen.stages.analysis import CsvAnalyzer
 from batchgen.stages.checker import BatchStatusChecker
 from batchgen.stages.counting import TokenCounter
 from batchgen.stages.handler import CompletedBatchHandler
@@ -131,6 +132,15 @@ class Services:
         from batchgen.openai_client.sync_calls import SyncCalls  # noqa: PLC0415 - the SDK takes a second to import
 
         return Previewer(calls=SyncCalls(self.openai), catalog=self.catalog, workspace=self.workspace, s3=self.s3)
+
+    @cached_property
+    def analyzer(self) -> CsvAnalyzer:
+        """What analyses one CSV file at once."""
+        from batchgen.openai_client.sync_calls import SyncCalls  # noqa: PLC0415 - as above
+
+        return CsvAnalyzer(
+            uploads=self.uploads, calls=SyncCalls(self.openai), catalog=self.catalog, workspace=self.workspace
+        )
 
     @cached_property
     def recovery(self) -> StateRecovery:

@@ -21,7 +21,7 @@ from batchgen.lifecycle import BatchStatus
 from batchgen.models import Batch
 from batchgen.services import Services
 from batchgen.summary import summarize, summarize_batch
-from flows.report import links
+from flows.report import escape, links
 
 _NOT_IN_KEYS = re.compile(r"[^a-z0-9]+")
 
@@ -47,6 +47,24 @@ def show_report(batch: Batch, markdown: str) -> None:
     key = artifact_key("review", batch.batch_id)
     description = f"{batch.accepted:,} of {batch.records:,} records accepted, iteration {batch.iteration}"
     _put([ArtifactCreate(key=key, type="markdown", data=markdown, description=description)], renew=True)
+
+
+def show_analysis(result: dict[str, Any]) -> None:
+    """Store an analysis as an artifact of this run."""
+    found = result["analysis"]
+    parts = [f"**{escape(found['file'])}**, {found['rows']:,} rows", escape(found["summary"])]
+    if found["answer"]:
+        parts.append(escape(found["answer"]))
+    for title in ("findings", "data_quality", "recommendations"):
+        if found[title]:
+            parts.append(
+                "\n".join(
+                    [f"## {title.replace('_', ' ').capitalize()}", *(f"- {escape(each)}" for each in found[title])]
+                )
+            )
+    parts.append(f"[analysis.json]({result['url']})")
+    key = artifact_key("analysis", result["analysis_id"])
+    _put([ArtifactCreate(key=key, type="markdown", data="\n\n".join(parts), description=found["file"])], renew=True)
 
 
 def artifact_key(kind: str, name: str) -> str:

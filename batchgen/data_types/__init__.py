@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from batchgen.data_types.contract import DataType, PromptGenerator, TypeOptions
+from batchgen.data_types.csv_analysis import CSV_ANALYSIS
 from batchgen.data_types.declared import declared_type
 from batchgen.data_types.declared.declaration import ENDING, NAME, check_declaration, find_declaration
 from batchgen.data_types.product import PRODUCT
@@ -23,6 +24,7 @@ DATA_TYPES: dict[str, DataType[Any]] = {
         PROMPT,
         PRODUCT,
         TEST_CODE,
+        CSV_ANALYSIS,
     )
 }  # fmt: skip
 

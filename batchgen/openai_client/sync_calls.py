@@ -20,10 +20,16 @@ class SyncCalls:
         """Take the manager that owns the client."""
         self._manager = manager
 
-    def ask(self, body: dict[str, Any], endpoint: Endpoint) -> dict[str, Any]:
-        """Send a request body, as a batch file holds it, and return the response body."""
+    def ask(self, body: dict[str, Any], endpoint: Endpoint, *, timeout_s: float | None = None) -> dict[str, Any]:
+        """Send a request body, as a batch file holds it, and return the response body.
+
+        `timeout_s` bounds the whole call: with it the SDK repeats nothing by itself.
+        """
         plain = orjson.loads(orjson.dumps(body))  # a schema may stand in it as serialised JSON
         path = endpoint.value.removeprefix(_PREFIX)
         with openai_errors(path.lstrip("/")):
-            answer: Any = self._manager.get_sync_client().post(path, body=plain, cast_to=dict[str, Any])
+            client = self._manager.get_sync_client()
+            if timeout_s is not None:
+                client = client.with_options(timeout=timeout_s, max_retries=0)
+            answer: Any = client.post(path, body=plain, cast_to=dict[str, Any])
         return answer if isinstance(answer, dict) else {}

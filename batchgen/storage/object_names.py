@@ -36,6 +36,11 @@ def manifest_key(batch_id: str) -> str:
     return f"state/{safe(batch_id)}/manifest.json"
 
 
+def analysis_input_key(name: str, ending: str) -> str:
+    """Key of a file that was analysed at once; `ending` with its dot."""
+    return f"state/analyses/{safe(name)}/input{ending if ending in {'.csv', '.tsv'} else '.csv'}"
+
+
 def job_key(installation: str, job_id: str) -> str:
     """Key of a job, written once everything of it is stored; `installation` is the Redis prefix."""
     return f"{jobs_prefix(installation)}{safe(job_id)}.json"

@@ -35,7 +35,8 @@ from packaging.utils import canonicalize_name
 from batchgen.data_types.contract import Accepted, BatchFacts, Record, Refused, Result, Workplace
 from batchgen.data_types.test_code import TEST_CODE
 from batchgen.data_types.test_code.code.definitions import Definition, definitions, first_line, last_line
-from batchgen.data_types.test_code.code.segment import apply, sabotage
+from batchgen.data_types.test_code.code.edits import apply
+from batchgen.data_types.test_code.code.segment import sabotage
 from batchgen.data_types.test_code.code.source_tree import module_name
 from batchgen.data_types.test_code.code.targets import find_targets
 from batchgen.data_types.test_code.delivery.files import write_test_files

@@ -55,16 +55,14 @@ def show_analysis(result: dict[str, Any]) -> None:
     parts = [f"**{escape(found['file'])}**, {found['rows']:,} rows", escape(found["summary"])]
     if found["answer"]:
         parts.append(escape(found["answer"]))
-    for title in ("findings", "data_quality", "recommendations"):
-        if found[title]:
-            parts.append(
-                "\n".join(
-                    [f"## {title.replace('_', ' ').capitalize()}", *(f"- {escape(each)}" for each in found[title])]
-                )
-            )
+    parts += [_list(title, found[title]) for title in ("findings", "data_quality", "recommendations") if found[title]]
     parts.append(f"[analysis.json]({result['url']})")
     key = artifact_key("analysis", result["analysis_id"])
     _put([ArtifactCreate(key=key, type="markdown", data="\n\n".join(parts), description=found["file"])], renew=True)
+
+
+def _list(title: str, items: list[str]) -> str:
+    return "\n".join([f"## {title.replace('_', ' ').capitalize()}", *(f"- {escape(each)}" for each in items)])
 
 
 def artifact_key(kind: str, name: str) -> str:

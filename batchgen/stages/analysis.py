@@ -1,4 +1,4 @@
-"""One CSV file at once: stored in S3, fetched where the work happens, profiled, analysed, its answer stored and returned."""
+"""One CSV file at once: stored in S3, fetched where the work happens, profiled, analysed; the answer stored, too."""
 
 from __future__ import annotations
 

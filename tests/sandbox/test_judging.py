@@ -12,7 +12,7 @@ import orjson
 import pytest
 
 from batchgen.data_types.contract import Accepted, Feedback, Record, Refused, ResultStrategy
-from batchgen.data_types.test_code.code.segment import apply
+from batchgen.data_types.test_code.code.edits import apply
 from batchgen.data_types.test_code.options import TestCodeOptions
 from batchgen.data_types.test_code.running.mutation import mutants
 from batchgen.data_types.test_code.running.verdicts import VerdictCache

@@ -11,7 +11,12 @@ import io
 import threading
 import tokenize
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
+from types import CodeType
+from typing import TypeVar
+
+_Result = TypeVar("_Result")
 
 _WARNINGS = threading.Lock()
 """`catch_warnings` changes a global: two threads in it at once would leave the wrong filters behind."""
@@ -27,19 +32,29 @@ class NotPython:
 
 def parse(code: str, *, compiled: bool = False) -> ast.Module | NotPython:
     """Return the tree; with `compiled`, of code that the compiler takes too. Nothing is executed."""
+    tree = _quietly(lambda: ast.parse(code))
+    if compiled and not isinstance(tree, NotPython):  # `return` outside a function and its kind pass the parser
+        refused = _quietly(lambda: compile(tree, "<text>", "exec", dont_inherit=True))
+        return refused if isinstance(refused, NotPython) else tree
+    return tree
+
+
+def bytecode(code: str) -> CodeType | NotPython:
+    """Return what the module compiles to, assertions included, to be looked at: nothing is executed."""
+    return _quietly(lambda: compile(code, "<segment>", "exec", dont_inherit=True, optimize=0))
+
+
+def _quietly(read: Callable[[], _Result]) -> _Result | NotPython:
     with _WARNINGS, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            tree = ast.parse(code)
-            if compiled:  # `return` outside a function, a late `from __future__` and their kind pass the parser
-                compile(tree, "<text>", "exec", dont_inherit=True)
+            return read()
         except SyntaxError as error:
             return NotPython(max(error.lineno or 1, 1), _encodable(error.msg))
         except (RecursionError, MemoryError, OverflowError):
             return NotPython(1, "it is nested too deeply to be parsed")
         except ValueError as error:
             return NotPython(1, _encodable(str(error)))
-    return tree
 
 
 def decode(raw: bytes) -> str | NotPython:

@@ -1,162 +1,146 @@
-"""A segment of a module seen by what runs it: the lines that only a call executes, and its sabotage.
+"""What a call can execute of some lines of a module, and the module with these lines put out of order.
 
-Everything is computed from the text; nothing of it is executed here. Changes are text edits, so that the rest of the
-module stays as it is written.
+Both are read from the text: the module is compiled to be looked at, never run.
 """
 
 from __future__ import annotations
 
 import ast
-import warnings
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from types import CodeType
 
-from batchgen.data_types.test_code.code.definitions import FunctionNode, first_line, last_line
-from batchgen.data_types.test_code.code.parsing import NotPython, parse
+from batchgen.data_types.test_code.code.definitions import Definition, FunctionNode, first_line, last_line
+from batchgen.data_types.test_code.code.edits import Edit, Positions
+from batchgen.data_types.test_code.code.parsing import NotPython, bytecode, parse
 
-SABOTAGE = "raise RuntimeError('sabotaged')"
-_CO_OPTIMIZED = 0x1
-"""Set for the code of functions, not for that of modules and class bodies (inspect.CO_OPTIMIZED)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Edit:
-    """Characters `start` to `end` of a text replaced by another."""
-
-    start: int
-    end: int
-    text: str
-
-
-def apply(source: str, edits: Iterable[Edit]) -> str:
-    """Return the text with the edits, which do not overlap."""
-    for edit in sorted(edits, key=lambda each: each.start, reverse=True):
-        source = source[: edit.start] + edit.text + source[edit.end :]
-    return source
-
-
-class Offsets:
-    """Places of a syntax tree's nodes in the text: the tree counts bytes within lines, edits count characters."""
-
-    def __init__(self, source: str) -> None:
-        self._lines = source.split("\n")
-        self._starts = [0]
-        for line in self._lines:
-            self._starts.append(self._starts[-1] + len(line) + 1)
-
-    def at(self, line: int, column: int) -> int:
-        """The offset of a line (from 1) and a column in UTF-8 bytes."""
-        text = self._lines[line - 1]
-        characters = column if text.isascii() else len(text.encode()[:column].decode(errors="ignore"))
-        return self._starts[line - 1] + characters
-
-    def edit(self, first: ast.AST, last: ast.AST, text: str) -> Edit:
-        """Replace everything from the beginning of one node to the end of another."""
-        start = self.at(first.lineno, first.col_offset)  # type: ignore[attr-defined]
-        end = self.at(last.end_lineno, last.end_col_offset)  # type: ignore[attr-defined]
-        return Edit(start, end, text)
+_NOT_OF_CALLS = ("<generic parameters of ", "__annotate__")
+"""Code that newer Pythons compile to functions of their own though no call runs it: type parameters, annotations."""
+_RUN_WHERE_THEY_STAND = frozenset({"<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>"})
+_OPTIMIZED = 0x1
+"""The flag of a function's code (`inspect.CO_OPTIMIZED`), which that of a class body or a module lacks."""
+_RAISE = "raise RuntimeError('sabotaged'{lines})"
+_DEAD_CLASS = (
+    "class {name}(metaclass=type('Sabotaged', (type,), {{"
+    "'__call__': lambda *_, **_k: (_ for _ in ()).throw(RuntimeError('sabotaged')), "
+    "'__getattribute__': lambda cls, name: type.__getattribute__(cls, name) if name[:2] == name[-2:] == '__' "
+    "else (_ for _ in ()).throw(RuntimeError('sabotaged'))}}{lines})): pass"
+)
+"""A class that cannot be called or read from; what Python itself reads (`__name__`, `__mro__`) is left to it."""
 
 
 def runtime_lines(source: str, first: int, last: int) -> frozenset[int]:
-    """Return the lines of a segment (from 1, both included) that a call executes, as coverage.py counts them.
+    """Return the lines of `first` to `last` (from 1) that only a call executes, as a tracer reports them.
 
-    Headers of functions and class bodies run at import and do not count, unless a function is all on its header's line.
+    What runs at import is left out (`def` lines, class bodies, defaults), and so is what says nothing: docstrings,
+    bodies of `pass`. The line of a function's head counts where the whole function stands on it. Code that does not
+    compile has no such lines.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            module = compile(source, "<segment>", "exec", dont_inherit=True)
-        except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError):
-            return frozenset()
-    found: set[int] = set()
-    for code in _functions(module):
-        lines = {line for _, _, line in code.co_lines() if line}
-        body = lines - {code.co_firstlineno} - _header(code, lines)
-        found |= body or lines
-    return frozenset(line for line in found if first <= line <= last)
-
-
-def _functions(module: CodeType) -> Iterator[CodeType]:
-    pending = [module]
-    while pending:
-        code = pending.pop()
-        if code.co_flags & _CO_OPTIMIZED:
-            yield code
-        pending.extend(constant for constant in code.co_consts if isinstance(constant, CodeType))
-
-
-def _header(code: CodeType, lines: set[int]) -> set[int]:
-    """The line of `def` where decorators stand above it: the code begins at the first of them."""
-    starts = [line for _, _, line in code.co_lines() if line]
-    return {starts[0]} if starts and len(lines) > 1 and not code.co_name.startswith("<") else set()
+    return frozenset(line for line in _called_lines(source) if first <= line <= last)
 
 
 def sabotage(source: str, first: int, last: int) -> tuple[Edit, ...]:
-    """Return edits after which everything the segment does raises RuntimeError; none where it does nothing.
+    """Return edits after which whatever the lines `first` to `last` do raises `RuntimeError('sabotaged')`.
 
-    Bodies of the outermost functions that begin in it are replaced, or of the function around it. A class without any
-    is replaced by one that cannot be called or read.
+    The bodies of all functions that the lines touch give way, nested ones with the function around them, unless the
+    lines are exactly the nested one. Where they touch none, the class around or in them gives way to one that cannot
+    be used. Lines of neither have no edits. The other lines keep their numbers.
     """
-    tree = parse(source)
+    tree = module_tree(source)
     if isinstance(tree, NotPython):
         return ()
-    offsets = Offsets(source)
-    functions = segment_functions(tree, first, last)
-    if functions:
-        return tuple(offsets.edit(node.body[0], node.body[-1], SABOTAGE) for node in functions)
-    return tuple(offsets.edit(_begin(node), node, _unusable(node)) for node in _segment_classes(tree, first, last))
+    positions = Positions(source)
+    found: Sequence[Definition] = _functions_at(tree, first, last) or _classes_at(tree, first, last)
+    return tuple(_dead(node, source, positions) for node in found)
 
 
-def segment_functions(tree: ast.Module, first: int, last: int) -> list[FunctionNode]:
-    """Return the outermost functions that begin within the segment, or else the innermost one around it."""
-    inside: list[FunctionNode] = []
-    around: FunctionNode | None = None
-    pending: list[ast.AST] = [tree]
-    while pending:
-        node = pending.pop()
-        if isinstance(node, FunctionNode):
-            if first <= first_line(node) <= last or first <= node.lineno <= last:
-                inside.append(node)
-                continue
-            if first_line(node) <= first and last <= last_line(node):
-                around = node
-        pending.extend(reversed(list(ast.iter_child_nodes(node))))
-    if inside:
-        return sorted(inside, key=lambda node: node.lineno)
-    return [around] if around is not None else []
+@lru_cache(maxsize=4)
+def module_tree(source: str) -> ast.Module | NotPython:
+    """Return the tree, only to be read: the targets of a module are asked for one after the other."""
+    return parse(source)
 
 
-def _segment_classes(tree: ast.Module, first: int, last: int) -> Iterator[ast.ClassDef]:
-    """Yield the outermost classes that lie within the segment."""
-    pending: list[ast.AST] = [tree]
-    while pending:
-        node = pending.pop()
-        if isinstance(node, ast.ClassDef) and first <= first_line(node) and last_line(node) <= last:
-            yield node
-        else:
-            pending.extend(ast.iter_child_nodes(node))
+def outermost_functions(tree: ast.Module) -> Iterator[FunctionNode]:
+    """Yield the functions and methods that are not inside another function, in source order."""
+    return (node for node in _definitions(tree) if isinstance(node, FunctionNode))
 
 
-def _begin(node: ast.ClassDef) -> ast.AST:
-    """What the text of a class begins with: its first decorator, whose `@` is a character before it, or itself."""
-    if not node.decorator_list:
-        return node
-    decorator = min(node.decorator_list, key=lambda each: (each.lineno, each.col_offset))
-    begin = ast.Pass()
-    begin.lineno, begin.col_offset = decorator.lineno, node.col_offset
-    return begin
+@lru_cache(maxsize=4)
+def _called_lines(source: str) -> frozenset[int]:
+    module, tree = bytecode(source), module_tree(source)
+    if isinstance(module, NotPython) or isinstance(tree, NotPython):
+        return frozenset()
+    silent = {
+        (first_line(node), node.name) for node in ast.walk(tree) if isinstance(node, FunctionNode) and _is_silent(node)
+    }
+    lines: set[int] = set()
+    for code in _called_code(module):
+        if (code.co_firstlineno, code.co_name) not in silent:
+            own = {line for _, _, line in code.co_lines() if line}
+            lines |= own - {code.co_firstlineno} or own
+    return frozenset(lines)
 
 
-def _unusable(node: ast.ClassDef) -> str:
-    """A class of the same name whose instances cannot be made and whose attributes cannot be read."""
-    indent = " " * node.col_offset
-    lines = (
-        f"class {node.name}(type):",
-        f"    def __call__(cls, *_, **__): {SABOTAGE}",
-        "    def __getattribute__(cls, name):",
-        f"        if not (name.startswith('__') and name.endswith('__')): {SABOTAGE}",
-        "        return type.__getattribute__(cls, name)",
-        f"{node.name} = {node.name}('{node.name}', (), {{}})",
+def _is_silent(node: FunctionNode) -> bool:
+    return all(
+        isinstance(item, ast.Pass) or (isinstance(item, ast.Expr) and isinstance(item.value, ast.Constant))
+        for item in node.body
     )
-    return f"\n{indent}".join(lines)
+
+
+def _called_code(module: CodeType) -> Iterator[CodeType]:
+    """Yield the code of functions, and of what stands in them; a comprehension outside a function runs at import."""
+    pending = [(module, False)]
+    while pending:
+        code, called = pending.pop()
+        if called:
+            yield code
+        inner = (constant for constant in code.co_consts if isinstance(constant, CodeType))
+        pending.extend((code, called or _is_called(code)) for code in inner)
+
+
+def _is_called(code: CodeType) -> bool:
+    if code.co_name in _RUN_WHERE_THEY_STAND or code.co_name.startswith(_NOT_OF_CALLS):
+        return False
+    return bool(code.co_flags & _OPTIMIZED)
+
+
+def _functions_at(tree: ast.Module, first: int, last: int) -> list[FunctionNode]:
+    for node in ast.walk(tree):
+        if isinstance(node, FunctionNode) and first in {first_line(node), node.lineno} and last == last_line(node):
+            return [node]
+    return [node for node in outermost_functions(tree) if node.lineno <= last and first <= last_line(node)]
+
+
+def _classes_at(tree: ast.Module, first: int, last: int) -> list[ast.ClassDef]:
+    """Return the innermost class that holds all the lines, else the outermost ones that begin in them."""
+    classes = [node for node in _definitions(tree) if isinstance(node, ast.ClassDef)]
+    around = [node for node in classes if first_line(node) <= first and last <= last_line(node)]
+    if around:
+        return around[-1:]
+    found: list[ast.ClassDef] = []
+    for node in classes:
+        if first <= node.lineno <= last and not (found and node.lineno <= last_line(found[-1])):
+            found.append(node)
+    return found
+
+
+def _definitions(tree: ast.Module) -> Iterator[Definition]:
+    """Yield functions, and classes with what is in them, in source order; not what is inside a function."""
+    pending: list[ast.AST] = [tree]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, Definition):
+            yield node
+        if not isinstance(node, FunctionNode | ast.expr):
+            pending.extend(reversed(list(ast.iter_child_nodes(node))))
+
+
+def _dead(node: Definition, source: str, positions: Positions) -> Edit:
+    """The line feeds of what goes stay, inside parentheses, where they mean nothing."""
+    end = positions.end(node)
+    start = positions.start(node if isinstance(node, ast.ClassDef) else node.body[0])
+    lines = "\n" * source.count("\n", start, end)
+    if isinstance(node, ast.ClassDef):
+        return Edit(start, end, _DEAD_CLASS.format(name=node.name, lines=lines))
+    return Edit(start, end, _RAISE.format(lines=lines))

@@ -15,8 +15,9 @@ from batchgen.data_types.contract import Refused
 from batchgen.data_types.test_code.answer.collection import collect
 from batchgen.data_types.test_code.answer.ladder import RefusedTest, SoundDraft
 from batchgen.data_types.test_code.answer.pruning import only
+from batchgen.data_types.test_code.code.edits import apply
 from batchgen.data_types.test_code.code.parsing import NotPython, parse
-from batchgen.data_types.test_code.code.segment import apply, runtime_lines, sabotage
+from batchgen.data_types.test_code.code.segment import runtime_lines, sabotage
 from batchgen.data_types.test_code.running.mutation import Mutant, mutants
 from batchgen.data_types.test_code.running.verdict import Evidence, SuspectedBug, Verified, refusal
 from batchgen.sandbox import Run, RunReport, Sandbox, Session, TestRun

@@ -10,6 +10,7 @@ import orjson
 
 from batchgen.models import Batch, StoredObject
 from batchgen.services import Services
+from batchgen.stages.publication import read_report
 from batchgen.summary import dollars
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+!|~&])")
@@ -20,8 +21,7 @@ _SHOWN_LINKS = 12
 
 def report(services: Services, batch: Batch) -> str:
     """The whole report of a batch that waits for its review."""
-    key = next(stored.key for stored in batch.objects if stored.key.endswith("/report.json"))
-    content = orjson.loads(services.uploads.read(key))
+    content = read_report(services.uploads, batch)
     parts = [overview(batch, source=services.ids.get_job(batch.job_id).source)]
     if content.get("highlights"):
         parts.append("\n".join(f"- {escape(line)}" for line in content["highlights"]))

@@ -47,7 +47,9 @@ class ReviewForm(RunInput):
         default="", max_length=10_000, description="Why. With retry the model reads it: say what shall be different."
     )
     records: list[str] = Field(
-        default=[], description="Ids of the records to send back or to reject. None: all of them."
+        default=[],
+        description="Ids of the records to send back or to reject, with reject also of single parts as the report "
+        "names them, for example tests. None: all records.",
     )
 
 
@@ -80,7 +82,7 @@ def review(
         decision: Given here, nobody is asked.
         reviewer: Who decided, where the decision is given here.
         note: Why, where the decision is given here.
-        records: Ids of the records to send back or reject, where the decision is given here. Empty: all.
+        records: Ids of the records (with reject also of their parts), where the decision is given here. Empty: all.
     """
     if decision and not reviewer.strip():
         raise UsageError("The decision names no reviewer.", "Say who decided: it stands in the manifest.")

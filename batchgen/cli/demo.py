@@ -15,7 +15,7 @@ from batchgen.cli import prefect_runs
 from batchgen.cli.connections import check, connect, load_settings, use
 from batchgen.cli.output import jobs_table, json_option, notes, out, people, print_json, say
 from batchgen.cli.progress import job_progress
-from batchgen.cli.review import ask, person, read_report
+from batchgen.cli.review import ask, person
 from batchgen.cli.stack import prefect_ui
 from batchgen.errors import MissingSetting
 from batchgen.lifecycle import BatchStatus
@@ -26,6 +26,7 @@ from batchgen.services import Services
 from batchgen.settings import Settings
 from batchgen.stages.decision import Action
 from batchgen.stages.intake import JobRequest
+from batchgen.stages.publication import read_report
 
 _CODE_LIMIT = 40
 
@@ -126,7 +127,7 @@ def _tell_highlights(services: Services, job_ids: list[str]) -> None:
     """Say what the reports put first: of tests above all whether somebody ran them."""
     batches = [batch for job_id in job_ids for batch in services.ids.job_batches(job_id) if batch.objects]
     for batch in batches:
-        for line in read_report(services, batch).get("highlights", ()):
+        for line in read_report(services.uploads, batch).get("highlights", ()):
             say(f"{batch.batch_id}: {line}")
 
 

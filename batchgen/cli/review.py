@@ -19,6 +19,7 @@ from batchgen.local.info import Part
 from batchgen.models import Batch
 from batchgen.services import Services
 from batchgen.stages.decision import Action
+from batchgen.stages.publication import read_report
 from batchgen.summary import succeeded, summarize
 
 _SHOWN_SAMPLES = 3
@@ -113,17 +114,10 @@ def ask(services: Services, batch: Batch) -> tuple[Action, str] | None:
     return Action(answer), note
 
 
-def read_report(services: Services, batch: Batch) -> dict[str, Any]:
-    """The report of a batch whose results are stored."""
-    key = next(stored.key for stored in batch.objects if stored.key.endswith("/report.json"))
-    report: dict[str, Any] = orjson.loads(services.uploads.read(key))
-    return report
-
-
 def show_report(services: Services, batch: Batch) -> None:
     """What a reviewer needs to decide: counts, reasons, price, samples, addresses."""
     console = people()
-    report = read_report(services, batch)
+    report = read_report(services.uploads, batch)
     price = f"${report['cost_usd']}" + (" (simulated)" if report["simulated"] else "")
     console.rule(f"[bold]{escape(batch.batch_id)}[/bold], iteration {batch.iteration}")
     console.print(

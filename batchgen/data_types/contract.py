@@ -191,11 +191,19 @@ class ResultStrategy(ABC, Generic[Options]):
 
     def without(self, output: Any, parts: Collection[str], note: str) -> Any | None:
         """Return an accepted output less some of its parts, or None where none is left; raises UnknownPart."""
-        raise UnknownPart
+        raise UnknownPart(min(parts))
+
+    def evidence(self, output: Any) -> Any:
+        """Return what stays known of an accepted output that a reviewer refuses, as the evidence of its refusal."""
+        return None
 
 
 class UnknownPart(Exception):
     """An output has no such part, or none that can be named."""
+
+    def __init__(self, part: str) -> None:
+        super().__init__(part)
+        self.part = part
 
 
 @dataclass(frozen=True)

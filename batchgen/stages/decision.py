@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 import orjson
 
 from batchgen.data_types import PromptGeneratorFactory, get_data_type, parse_options
-from batchgen.data_types.contract import Record, UnknownPart
+from batchgen.data_types.contract import Record, ResultStrategy, UnknownPart
 from batchgen.errors import DecisionRefused
 from batchgen.models import Batch, Iteration, ProcessedBatchData
 from batchgen.stages.ledger import BAD_SOURCE_ROW, LedgerEntry, LedgerFiles, LedgerWriter, RecordState, Standing, walk
@@ -20,6 +21,7 @@ from batchgen.stages.resend import ResendWriter
 REJECTED = "rejected_by_reviewer"
 SENT_BACK = "sent_back_by_reviewer"
 _SEPARATOR = re.compile("::")
+_MOST_NAMED = 5
 
 
 class Action(StrEnum):
@@ -58,34 +60,36 @@ def apply(
 
     REJECT may also name parts of accepted records, `<record id>::<part>`, where the data type has such.
     """
+    data_type = get_data_type(batch.data_type, batch.options)
+    strategy = data_type.result_strategy(parse_options(data_type, batch.options))
     generator = PromptGeneratorFactory.create(batch.data_type, batch.options)
     wanted = None if record_ids is None else set(record_ids)
-    parts = _PartsRejector(batch, action, note, wanted or ())
+    parts = _PartsRejector(batch.batch_id, strategy, action, note, _names_of_parts(before, wanted or ()))
     found: set[str] = set()
     touched = 0
     with LedgerWriter(batch.batch_id, folder) as writer, ResendWriter(batch, folder, generator, count_tokens) as resend:
+        refuser = _Refuser(batch, strategy, action, note, writer, resend)
         for standing in walk(before):
             record_id = None if wanted is None else _record_id(standing)
+            named, left = parts.taken_from(record_id, standing.result)
+            found |= named
             if standing.result is not None if wanted is None else record_id in wanted:
                 found.add(record_id or "")
                 if standing.entry is not None and standing.entry.reason == BAD_SOURCE_ROW:
                     _keep(standing, writer)  # it never was a request, so there is nothing to refuse or send
                     continue
                 touched += 1
-                _refuse(batch, standing, action, note, writer, resend)
-            elif record_id is not None and standing.result is not None and (named := parts.of(record_id)):
-                found |= named.keys()
+                refuser.refuse(standing)
+            elif named:
                 touched += 1
-                left = parts.without(standing.result, named)
                 if left is None:
-                    _refuse(batch, standing, action, note, writer, resend)
+                    refuser.refuse(standing)
                 else:
                     writer.accept(left, standing.entry)
             else:
                 _keep(standing, writer)
         if wanted is not None and wanted - found:
-            missing = ", ".join(sorted(wanted - found)[:5])
-            raise DecisionRefused(batch.batch_id, f"it holds no records {missing}")
+            raise _unknown(batch.batch_id, sorted(wanted - found))
         decided = Decided(
             data=writer.finish(f"{batch.iteration}/reviewed"),
             next_iteration=resend.finish(),
@@ -102,64 +106,102 @@ def apply(
 
 
 class _PartsRejector:
-    """Takes parts out of accepted results: ids of the form `<record id>::<part>` that are no record's own id."""
+    """Takes parts out of accepted results: ids of the form `<record id>::<part>`."""
 
-    def __init__(self, batch: Batch, action: Action, note: str, wanted: Collection[str]) -> None:
-        data_type = get_data_type(batch.data_type, batch.options)
-        self._strategy = data_type.result_strategy(parse_options(data_type, batch.options))
-        self._batch_id, self._action, self._note = batch.batch_id, action, note
+    def __init__(
+        self, batch_id: str, strategy: ResultStrategy[Any], action: Action, note: str, names: Collection[str]
+    ) -> None:
+        self._batch_id, self._strategy, self._action, self._note = batch_id, strategy, action, note
         self._by_record: dict[str, dict[str, str]] = {}
-        for name in wanted:
-            for found in _SEPARATOR.finditer(name):  # a record id may hold the separator, too
+        for name in names:
+            for found in _SEPARATOR.finditer(name):  # record ids and parts may hold the separator, too
                 part = name[found.end() :]
                 self._by_record.setdefault(name[: found.start()], {})[name] = part
 
-    def of(self, record_id: str) -> dict[str, str]:
-        """The parts of a record that are named, by the names that were given."""
-        return self._by_record.get(record_id, {})
-
-    def without(self, result: bytes, named: dict[str, str]) -> bytes | None:
-        """The result line less these parts, or None where nothing is left."""
+    def taken_from(self, record_id: str | None, result: bytes | None) -> tuple[set[str], bytes | None]:
+        """The names of parts that a result has, and its line less these; None where nothing is left."""
+        named = self._by_record.get(record_id or "")
+        if named is None or result is None:
+            return set(), result
+        fields = orjson.loads(result)
+        output = fields["output"]
+        there = {name: part for name, part in named.items() if self._has(output, part)}
+        if not there:
+            return set(), result
         if self._action is not Action.REJECT:
             advice = "Reject it, or send back the whole record."
-            raise DecisionRefused(self._batch_id, f"{next(iter(named))} is a part of a record", advice)
-        fields = orjson.loads(result)
+            raise DecisionRefused(self._batch_id, f"{min(there)} is a part of a record, which cannot be sent", advice)
+        left = self._strategy.without(output, set(there.values()), self._note)
+        if left is None:
+            return set(there), None
+        return set(there), orjson.dumps(fields | {"output": left}, option=orjson.OPT_APPEND_NEWLINE)
+
+    def _has(self, output: Any, part: str) -> bool:
         try:
-            fields["output"] = self._strategy.without(fields["output"], set(named.values()), self._note)
-        except UnknownPart as unknown:
-            raise DecisionRefused(self._batch_id, f"it holds no {next(iter(named))} ({unknown})") from None
-        if fields["output"] is None:
-            return None
-        return orjson.dumps(fields, option=orjson.OPT_APPEND_NEWLINE)
+            self._strategy.without(output, {part}, self._note)
+        except UnknownPart:
+            return False
+        return True
 
 
-def _refuse(
-    batch: Batch,
-    standing: Standing,
-    action: Action,
-    note: str,
-    writer: LedgerWriter,
-    resend: ResendWriter,
-) -> None:
-    fields = orjson.loads(standing.record)
-    record = Record(fields["record_id"], fields["data"])
-    entry = standing.entry or LedgerEntry(standing.row, record.record_id, RecordState.ACCEPTED, 0, "", "")
-    output = orjson.loads(standing.result)["output"] if standing.result is not None else entry.output
-    if action is Action.REJECT:
-        state, tries, reason = RecordState.REFUSED, entry.tries, REJECTED
-        writer.keep(LedgerEntry(entry.row, entry.record_id, state, tries, reason, note, output))
-        return
-    again = entry.after_failed_try(
-        ends_as=RecordState.REFUSED,
-        reason=SENT_BACK,
-        detail=note,
-        output=output,
-        helps=bool(note),
-        max_retries=batch.max_retries,
-    )
-    writer.keep(again)
-    if again.state is RecordState.OPEN:
-        resend.add(again, record)
+def _names_of_parts(files: LedgerFiles, wanted: Collection[str]) -> set[str]:
+    """The names that can only be of parts: an id that a record has means the whole record, whatever it looks like."""
+    names = {name for name in wanted if _SEPARATOR.search(name)}
+    if names:
+        with files.records.open("rb") as records:
+            names.difference_update(str(orjson.loads(record)["record_id"]) for record in records)
+    return names
+
+
+def _unknown(batch_id: str, missing: list[str]) -> DecisionRefused:
+    parts = " or parts of records" if any(map(_SEPARATOR.search, missing)) else ""
+    return DecisionRefused(batch_id, f"it holds no records{parts} {', '.join(missing[:_MOST_NAMED])}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Refuser:
+    """Refuses whole records, for good or to be sent again."""
+
+    batch: Batch
+    strategy: ResultStrategy[Any]
+    action: Action
+    note: str
+    writer: LedgerWriter
+    resend: ResendWriter
+
+    def refuse(self, standing: Standing) -> None:
+        """Refuse a record as it stands; what its output has shown stays with it."""
+        fields = orjson.loads(standing.record)
+        record = Record(fields["record_id"], fields["data"])
+        entry = standing.entry or LedgerEntry(standing.row, record.record_id, RecordState.ACCEPTED, 0, "", "")
+        output, evidence = entry.output, entry.evidence
+        if standing.result is not None:
+            output = orjson.loads(standing.result)["output"]
+            evidence = self.strategy.evidence(output)
+        if self.action is Action.REJECT:
+            gone = replace(
+                entry,
+                state=RecordState.REFUSED,
+                reason=REJECTED,
+                detail=self.note,
+                output=output,
+                helps_next_try=False,
+                evidence=evidence,
+            )
+            self.writer.keep(gone)
+            return
+        again = entry.after_failed_try(
+            ends_as=RecordState.REFUSED,
+            reason=SENT_BACK,
+            detail=self.note,
+            output=output,
+            helps=bool(self.note),
+            max_retries=self.batch.max_retries,
+            evidence=evidence,
+        )
+        self.writer.keep(again)
+        if again.state is RecordState.OPEN:
+            self.resend.add(again, record)
 
 
 def _keep(standing: Standing, writer: LedgerWriter) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from itertools import islice
+from contextlib import closing
+from itertools import islice, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from batchgen.storage.uploads import BatchUploadManager
 
 SAMPLES = 5
 _SAMPLE_CHARACTERS = 2_000
+_TARGETS = b'  "targets": ['
+"""The line of report.json where they begin: no other is like it, since texts hold no bare line ends."""
 
 
 def publish(
@@ -47,6 +50,15 @@ def publish(
     kept = {stored.key for stored in made}
     uploads.delete([stored.key for stored in batch.objects if stored.key not in kept])
     return tuple(made)
+
+
+def read_report(uploads: BatchUploadManager, batch: Batch) -> dict[str, Any]:
+    """The published report of a batch, without its targets: they may be as many as its records."""
+    key = next(stored.key for stored in batch.objects if stored.key.endswith("/report.json"))
+    with closing(uploads.lines(key)) as lines:
+        head = b"\n".join(takewhile(lambda line: line != _TARGETS, lines))
+    report: dict[str, Any] = orjson.loads(head.removesuffix(b",") + b"}" if head.endswith(b",") else head)
+    return report
 
 
 def accepted_results(files: LedgerFiles) -> Iterator[Result]:
@@ -148,7 +160,7 @@ def _write_report(batch: Batch, files: LedgerFiles, data: ProcessedBatchData, pa
         if part.targets is None:
             file.write(text)
         else:  # as a stream: there may be as many as records
-            file.write(text.removesuffix(b"\n}") + b',\n  "targets": [')
+            file.write(text.removesuffix(b"\n}") + b",\n" + _TARGETS)
             with part.targets.open("rb") as lines:
                 for number, line in enumerate(lines):
                     file.write((b",\n    " if number else b"\n    ") + line.rstrip())

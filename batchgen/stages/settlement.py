@@ -6,7 +6,7 @@ Pure but for the files it is given and writes: the same files give the same resu
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -176,10 +176,11 @@ class _Judge:
                 output=None,
                 helps=False,
                 max_retries=self._batch.max_retries,
+                evidence=entry.evidence,
             )
         if entry.helps_next_try:  # what was wrong with the last answer still holds
             return entry
-        return LedgerEntry(entry.row, entry.record_id, RecordState.OPEN, entry.tries, outcome.code, outcome.message)
+        return replace(entry, state=RecordState.OPEN, reason=outcome.code, detail=outcome.message, output=None)
 
     def usage(self) -> Usage:
         small = Usage(input_tokens=self._input, cached_input_tokens=self._cached, output_tokens=self._output)

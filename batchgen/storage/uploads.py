@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Generator, Iterator
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -20,6 +20,7 @@ from batchgen.storage.s3_errors import SERVICE, s3_errors, translate
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
+    from types_boto3_s3.type_defs import GetObjectOutputTypeDef
 
 _MIB = 1 << 20
 _TRANSFER = TransferConfig(multipart_threshold=64 * _MIB, multipart_chunksize=64 * _MIB, max_concurrency=2)
@@ -162,12 +163,7 @@ class BatchUploadManager:
         """Fetch an object into a file; the file appears only when it is whole. Raises FileNotFoundError."""
         part = path.with_name(path.name + ".part")
         with self._errors():
-            try:
-                answer = self._client.get_object(Bucket=self._bucket, Key=key)
-            except ClientError as error:
-                if error.response.get("Error", {}).get("Code") == "NoSuchKey":
-                    raise FileNotFoundError(key) from error
-                raise
+            answer = self._get(key)
             with part.open("wb") as file:
                 for chunk in answer["Body"].iter_chunks(_MIB):
                     file.write(chunk)
@@ -183,12 +179,12 @@ class BatchUploadManager:
     def read(self, key: str) -> bytes:
         """Return a small object; raises FileNotFoundError."""
         with self._errors():
-            try:
-                return self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
-            except ClientError as error:
-                if error.response.get("Error", {}).get("Code") == "NoSuchKey":
-                    raise FileNotFoundError(key) from error
-                raise
+            return self._get(key)["Body"].read()
+
+    def lines(self, key: str) -> Generator[bytes]:
+        """Yield an object's lines as they arrive, without their ends; raises FileNotFoundError."""
+        with self._errors(), closing(self._get(key)["Body"]) as body:  # whoever has read enough leaves the rest
+            yield from body.iter_lines()
 
     def keys(self, prefix: str, *, limit: int | None = None) -> Iterator[str]:
         """The keys that begin so, in their order, read page by page; at most `limit`."""
@@ -199,6 +195,14 @@ class BatchUploadManager:
             for page in pages:
                 for found in page.get("Contents", ()):
                     yield found["Key"]
+
+    def _get(self, key: str) -> GetObjectOutputTypeDef:
+        try:
+            return self._client.get_object(Bucket=self._bucket, Key=key)
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") == "NoSuchKey":
+                raise FileNotFoundError(key) from error
+            raise
 
     def _copy(self, key: str, to: str, content_type: str, sha256: str) -> None:
         try:

@@ -13,6 +13,7 @@ from batchgen.lifecycle import BatchStatus
 from batchgen.simulator import Answer, AnswerRequest
 from batchgen.stages.decision import Action
 from batchgen.stages.intake import JobRequest
+from batchgen.stages.publication import read_report
 
 from .shop_source import RIGHT
 
@@ -50,7 +51,9 @@ def test_from_the_source_to_reviewed_files(pipeline: Pipeline, shop: Path) -> No
     assert report["tests"]["verified"] == 3
     assert report["tests"]["suspected_bugs"] == 1
     assert [target["record_id"] for target in report["targets"]] == [*results]
-    assert any("suspected bug" in line.lower() for line in report["highlights"])
+    shown = read_report(pipeline.services.uploads, batch)
+    assert any("suspected bug" in line.lower() for line in shown["highlights"])
+    assert shown == {name: value for name, value in report.items() if name != "targets"}
     assert "-2 == 7" in pipeline.text(batch, "report.html")
     file = pipeline.text(batch, "tests/test_shop_cart.py")
     assert "# Verified" in file
@@ -79,6 +82,8 @@ def test_the_last_test_of_a_record_takes_the_record_with_it(pipeline: Pipeline, 
     assert (decided.accepted, decided.refused) == (1, 1)
     [line] = pipeline.lines(decided, "rejected.jsonl")
     assert (line["record_id"], line["reason"]) == ("shop/cart.py:refund", "rejected_by_reviewer")
+    report = read_report(pipeline.services.uploads, decided)
+    assert [bug["record_id"] for bug in report["suspected_bugs"]] == ["shop/cart.py:refund"]
 
 
 def test_code_that_cannot_be_imported_is_told_before_anything_is_paid(pipeline: Pipeline, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from batchgen.lifecycle import BatchStatus
 from batchgen.models import Batch
 from batchgen.simulator import Answer
 from batchgen.stages.decision import Action
+from batchgen.stages.publication import read_report
 
 
 def decide(pipeline: Pipeline, batch: Batch, action: Action, **more: object) -> Batch:
@@ -77,6 +78,7 @@ def test_each_sending_back_uses_up_a_try(pipeline: Pipeline) -> None:
         (Action.REJECT, {"record_ids": []}, "empty"),
         (Action.APPROVE, {"record_ids": ["p0"]}, "names no records"),
         (Action.APPROVE, {"iteration": 7}, "iteration 7"),
+        (Action.REJECT, {"record_ids": ["p0::part"]}, "no records or parts of records p0::part"),
     ],
 )
 def test_a_decision_that_makes_no_sense_decides_nothing(
@@ -138,3 +140,4 @@ def test_the_report_shows_counts_reasons_and_samples(pipeline: Pipeline) -> None
     assert (report["records"], report["accepted"], report["refused"]) == (3, 2, 1)
     assert report["rejected_samples"][0]["record_id"] == "p0"
     assert report["accepted_samples"][0]["input"] == {"prompt": "Say 1."}
+    assert read_report(pipeline.services.uploads, batch) == report

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -136,6 +137,16 @@ def test_a_download_replaces_the_file_and_leaves_nothing_else(bucket: Bucket, tm
     target.write_bytes(b"old and longer")
     assert bucket.manager.download("state/b/x", target) == target
     assert [path.read_bytes() for path in target.parent.iterdir()] == [b"new"]
+
+
+def test_an_object_is_read_by_lines_as_far_as_somebody_wants(bucket: Bucket) -> None:
+    bucket.manager.put(b"one\ntwo \r x\n" + b"more\n" * 1_000_000, "state/b/x")
+    with closing(bucket.manager.lines("state/b/x")) as lines:
+        assert next(lines) == b"one"
+    bucket.manager.put(b"", "state/b/y")
+    assert list(bucket.manager.lines("state/b/y")) == []
+    with pytest.raises(FileNotFoundError, match="state/b/nothing"):
+        next(bucket.manager.lines("state/b/nothing"))
 
 
 def test_what_is_not_there_cannot_be_read(uploads: BatchUploadManager, tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ from batchgen.data_types.test_code.answer.extraction import drafts
 from batchgen.data_types.test_code.answer.ladder import SoundDraft, climb
 from batchgen.data_types.test_code.answer.target_use import TargetName
 from batchgen.data_types.test_code.delivery.files import write_patch, write_test_files
-from batchgen.data_types.test_code.delivery.rejection import without_tests
+from batchgen.data_types.test_code.delivery.rejection import evidence_of, without_tests
 from batchgen.data_types.test_code.delivery.report import write_report
 from batchgen.data_types.test_code.options import TestCodeOptions
 from batchgen.data_types.test_code.running.bench import TestBench
@@ -88,6 +88,10 @@ class TestCodeResultStrategy(ResultStrategy[TestCodeOptions]):
     def without(self, output: Any, parts: Collection[str], note: str) -> Any | None:
         """Return the output less these tests; the rest of its evidence stays."""
         return without_tests(output, parts, note)
+
+    def evidence(self, output: Any) -> Any:
+        """Return its refused tests and suspected bugs, which a later answer does not make untrue."""
+        return evidence_of(output)
 
     def _climb(self, record: Record, text: str) -> Accepted | Refused:
         data = record.data

@@ -20,6 +20,7 @@ from source_trees import write_tree
 from batchgen.data_types.contract import Outcome, Record, Rejected, Result, UnknownPart
 from batchgen.data_types.test_code import TEST_CODE
 from batchgen.data_types.test_code.answer.collection import collect
+from batchgen.data_types.test_code.delivery.files import _format, write_patch
 
 GIT = shutil.which("git") or "git"
 STRATEGY = TEST_CODE.result_strategy(TEST_CODE.options_type())
@@ -99,7 +100,7 @@ def test_answers_of_a_module_share_one_file_formatted_with_its_imports_on_top(tm
     files = files_of([result(REFUND, "refund", first=20), result(PAY, first=1)], tmp_path)
     assert files == {
         "tests/test_shop.py": dedent("""\
-            # Tests of shop, written by gpt-4o-mini: job job, 2026-11-21.
+            # 2 tests of shop, written by gpt-4o-mini: job job, 2026-11-21.
             # Not verified: nobody has run these tests. Read them before you trust them.
 
             import pytest
@@ -139,7 +140,7 @@ PAYS = """\
     """
 
 
-def files_of_hold_the_least_tests_that_cover_all_lines_and_mutants(tmp_path: Path) -> None:
+def test_the_files_hold_the_least_tests_that_cover_all_lines_and_mutants(tmp_path: Path) -> None:
     evidence = {
         "test_one": ([2], []),
         "test_two": ([2, 3], ["m1"]),
@@ -158,17 +159,87 @@ def test_a_test_that_differs_by_its_name_alone_is_delivered_once(tmp_path: Path)
     assert len(collect(ast.parse(text))) == 1
 
 
+CART = "from shop import Cart as Thing\ndef test_a(): assert Thing().total() == 0\n"
+
+
+@pytest.mark.parametrize(
+    ("other", "tests"),
+    [
+        ("from shop import Cart as Thing\ndef test_b():\n    # The same.\n    assert Thing().total() == 0", 1),
+        ("from shop import Basket as Thing\ndef test_b(): assert Thing().total() == 0", 2),
+        ("def Thing(): return other()\ndef other(): return 7\ndef test_b(): assert Thing().total() == 0", 2),
+        ("from shop import Cart as Thing\nclass TestB:\n    def test_b(self): assert Thing().total() == 0", 2),
+    ],
+)
+def test_tests_are_alike_only_where_all_their_names_mean_the_same(tmp_path: Path, other: str, tests: int) -> None:
+    files = files_of([result(CART, "Cart"), result(other, "Other", first=9)], tmp_path)
+    assert sum(len(collect(ast.parse(text))) for text in files.values()) == tests
+
+
+def test_a_set_up_belongs_to_what_a_test_means(tmp_path: Path) -> None:
+    one = "class TestA:\n    def setup_method(self): self.a = 1\n    def test_a(self): assert self.a"
+    two = "class TestB:\n    def setup_method(self): self.a = 2\n    def test_a(self): assert self.a"
+    fixture = "import pytest\n@pytest.fixture\ndef one(): return {}\ndef test_{}(one): assert one"
+    answers = [one, two, fixture.format(1, "c"), fixture.format(2, "d")]
+    files = files_of([result(code, f"f{number}", first=number) for number, code in enumerate(answers)], tmp_path)
+    assert sum(len(collect(ast.parse(text))) for text in files.values()) == len(answers)
+
+
+def test_a_file_that_cannot_be_formatted_stays_as_it_is_beside_the_others(tmp_path: Path) -> None:
+    (tmp_path / "tests").mkdir()
+    broken, plain = tmp_path / "tests" / "test_a.py", tmp_path / "tests" / "test_b.py"
+    broken.write_text("def test_a(:\n", encoding="utf-8")
+    plain.write_text("import shop\nimport pytest\nx = 'y'\n", encoding="utf-8")
+    _format(tmp_path, ["shop"])
+    assert broken.read_text(encoding="utf-8") == "def test_a(:\n"
+    assert plain.read_text(encoding="utf-8") == 'import pytest\n\nimport shop\n\nx = "y"\n'
+
+
+def applied(folder: Path, files: Iterable[str]) -> None:
+    """Apply the patch to an empty repository, and see that it has the same files then."""
+    repository = folder / "repository"
+    repository.mkdir()
+    for command in (["init", "-q"], ["apply", str(folder / "a" / "tests.patch")]):
+        subprocess.run([GIT, *command], cwd=repository, check=True)
+    for name in files:
+        if name.startswith("tests/"):
+            assert (repository / name).read_bytes() == (folder / "a" / name).read_bytes()
+
+
 def test_the_patch_adds_the_files_to_a_repository(tmp_path: Path) -> None:
     files = written(
-        [result(PAY), result("from b import pay\ndef test_ü(): assert pay('é')", module="b")], tmp_path / "a"
+        [result(PAY), result("from b import pay\ndef test_ü(): assert pay('é\u2028')", module="b")], tmp_path / "a"
     )
-    repository = tmp_path / "repository"
-    repository.mkdir()
-    for command in (["init", "-q"], ["apply", str(tmp_path / "a" / "tests.patch")]):
-        subprocess.run([GIT, *command], cwd=repository, check=True)
-    for name, text in files.items():
-        if name.startswith("tests/"):
-            assert (repository / name).read_text(encoding="utf-8") == text
+    applied(tmp_path, files)
+
+
+def test_the_patch_keeps_the_ends_of_lines_as_they_are(tmp_path: Path) -> None:
+    contents = {
+        "tests/test_a.py": b"x = 1\r\ny = 2\r\n",
+        "tests/test_b.py": b"x = 1\n# no end",
+        "tests/test_c.py": b"\n\n",
+    }
+    (tmp_path / "a" / "tests").mkdir(parents=True)
+    for name, content in contents.items():
+        (tmp_path / "a" / name).write_bytes(content)
+    write_patch(tmp_path / "a", tmp_path / "a" / "tests.patch")
+    applied(tmp_path, contents)
+
+
+def test_the_same_outcomes_give_the_same_bytes(tmp_path: Path) -> None:
+    outcomes = [verified(PAYS, "pay", {"test_one": ([2], ["m2", "m1"]), "test_two": ([3], [])}), result(REFUND, "x")]
+    assert written(outcomes, tmp_path / "a") == written(outcomes, tmp_path / "b")
+
+
+def test_a_suspected_bug_stays_in_the_report_when_its_record_is_rejected(tmp_path: Path) -> None:
+    accepted = verified(PAYS, "pay", {"test_one": ([2], [])})
+    accepted.output["suspected_bugs"] = [{"test": "test_bug", "error": "assert 3 == 4", "code": ""}]
+    refused = Rejected(
+        accepted.record, "rejected_by_reviewer", "no", accepted.output, STRATEGY.evidence(accepted.output)
+    )
+    page = written([refused], tmp_path)["report.html"]
+    assert "assert 3 == 4" in page
+    assert "assert pay(4) == 5" in page
 
 
 def test_the_report_shows_bugs_risks_and_reasons_and_no_answer_can_leave_its_place(tmp_path: Path) -> None:
@@ -187,7 +258,17 @@ def test_the_report_shows_bugs_risks_and_reasons_and_no_answer_can_leave_its_pla
     assert "<script>" not in page
     assert "shop.py:owe" in page
     assert "assert 3 == 4" in page
-    assert any("suspected bugs" in line for line in part.fields["highlights"])
+    assert any(line.startswith("1 suspected bug:") for line in part.fields["highlights"])
+
+
+def test_tests_that_nobody_ran_are_not_counted_with_those_that_passed(tmp_path: Path) -> None:
+    outcomes = [verified(PAYS, "pay", {"test_one": ([2], []), "test_two": ([3], [])}), result(REFUND, "refund")]
+    outcomes[0].output["tests"] = ["test_one", "test_two"]
+    part = STRATEGY.write_objects(lambda: iter(outcomes), batch_facts(), tmp_path)
+    assert {name: part.fields["tests"][name] for name in ("verified", "unverified", "kept", "passed")} == {
+        "verified": 1, "unverified": 1, "kept": 3, "passed": 2,
+    }  # fmt: skip
+    assert "2 tests of 1 target passed in the sandbox: 2 of 2 lines, 0 of 0 mutants." in part.fields["highlights"]
 
 
 def test_tests_that_nobody_ran_are_said_to_be_so_in_every_place(tmp_path: Path) -> None:

@@ -16,8 +16,10 @@ from structlog.stdlib import get_logger
 
 from batchgen.data_types.contract import BatchFacts, Result
 from batchgen.data_types.test_code.answer.pruning import only
+from batchgen.data_types.test_code.delivery.delivered import Delivered
 from batchgen.data_types.test_code.delivery.merging import TestFile, merge, take_apart
 from batchgen.data_types.test_code.delivery.selection import candidates, choose
+from batchgen.data_types.test_code.delivery.wording import some
 
 log = get_logger(__name__)
 
@@ -30,31 +32,34 @@ _NOT_VERIFIED = "# Not verified: nobody has run these tests. Read them before yo
 _SIMULATED = "# Simulated: no model wrote them.\n"
 
 
-def write_test_files(results: Iterable[Result], facts: BatchFacts, folder: Path) -> dict[str, list[str]]:
-    """Write the test files of all results below `folder`; returns the tests that they hold, by record id.
+def write_test_files(results: Iterable[Result], facts: BatchFacts, folder: Path) -> Delivered:
+    """Write the test files of all results below `folder`; returns the tests that they hold.
 
     Results are sorted by module on disk first, so that memory holds the answers of one module at a time and the files
     do not depend on the order of the results.
     """
-    delivered: dict[str, list[str]] = {}
     with tempfile.TemporaryDirectory() as spool:
         modules = _spool(results, Path(spool))
         if not modules:
-            return delivered
+            return Delivered(())
         (folder / "tests").mkdir(parents=True, exist_ok=True)
-        for stem, module, spooled in _stems(modules):
-            rows = _chosen(spooled)
-            for row in rows:
-                delivered.setdefault(row["record_id"], []).extend(row["tests"])
-            files = merge([take_apart(row["title"], row["code"]) for row in rows])
-            verified = {row["title"]: row["verified"] for row in rows}
-            for number, file in enumerate(files, start=1):
-                name = f"test_{stem}.py" if number == 1 else f"test_{stem}__{number}.py"
-                is_verified = all(verified[piece.title] for piece in file.pieces)
-                text = _text(file, module, facts, verified=is_verified)
-                (folder / "tests" / name).write_text(text, encoding="utf-8")
+        delivered = Delivered(_write_modules(modules, facts, folder / "tests"))
     _format(folder, sorted({module.partition(".")[0] for module in modules}))
     return delivered
+
+
+def _write_modules(modules: dict[str, Path], facts: BatchFacts, folder: Path) -> Iterator[tuple[str, str]]:
+    """Write the files of each module, and yield the record and the id of each test in them."""
+    for stem, module, spooled in _stems(modules):
+        rows = _chosen(spooled)
+        by_title = {row["title"]: row for row in rows}
+        for number, file in enumerate(merge([take_apart(row["title"], row["code"]) for row in rows]), start=1):
+            name = f"test_{stem}.py" if number == 1 else f"test_{stem}__{number}.py"
+            held = [by_title[piece.title] for piece in file.pieces]
+            tests = sum(len(row["tests"]) for row in held)
+            text = _text(file, module, tests, facts, verified=all(row["verified"] for row in held))
+            (folder / name).write_text(text, encoding="utf-8")
+        yield from ((row["record_id"], test) for row in rows for test in row["tests"])
 
 
 def write_patch(folder: Path, path: Path) -> None:
@@ -62,11 +67,12 @@ def write_patch(folder: Path, path: Path) -> None:
     with path.open("w", encoding="utf-8", newline="\n") as patch:
         for file in sorted((folder / "tests").glob("*.py")):
             name = file.relative_to(folder).as_posix()
-            text = file.read_text(encoding="utf-8")
+            text = file.read_bytes().decode()  # as it is: no line ending is translated
             lines = text.removesuffix("\n").split("\n")
             patch.write(f"diff --git a/{name} b/{name}\nnew file mode 100644\n--- /dev/null\n+++ b/{name}\n")
             patch.write(f"@@ -0,0 +1,{len(lines)} @@\n")
             patch.writelines(f"+{line}\n" for line in lines)
+            patch.write("" if text.endswith("\n") else "\\ No newline at end of file\n")
 
 
 def _spool(results: Iterable[Result], spool: Path) -> dict[str, Path]:
@@ -105,7 +111,7 @@ def _chosen(spooled: Path) -> list[dict[str, Any]]:
 def _format(folder: Path, packages: list[str]) -> None:
     """Format the files and sort their imports; one that the formatter does not take stays as it is."""
     first_party = "lint.isort.known-first-party=[" + ", ".join(f'"{name}"' for name in packages) + "]"
-    options = ["--isolated", "--no-cache", "--quiet", "--line-length", "100", "--target-version", "py311"]
+    options = ["--isolated", "--no-cache", "--line-length", "100", "--target-version", "py311"]
     for command in (
         ["check", "--select", "I", "--fix", "--exit-zero", "--config", first_party, *options],
         ["format", *options],
@@ -134,15 +140,16 @@ def _stems(modules: dict[str, Path]) -> Iterator[tuple[str, str, Path]]:
         yield stem, module, modules[module]
 
 
-def _text(file: TestFile, module: str, facts: BatchFacts, *, verified: bool) -> str:
+def _text(file: TestFile, module: str, tests: int, facts: BatchFacts, *, verified: bool) -> str:
+    written_by = f"written by {facts.model}: job {facts.job_id}, {facts.created_at:%Y-%m-%d}"
     head = [
-        f"# Tests of {module}, written by {facts.model}: job {facts.job_id}, {facts.created_at:%Y-%m-%d}.\n",
+        f"# {some(tests, 'test')} of {module}, {written_by}.\n",
         _VERIFIED if verified else _NOT_VERIFIED,
         _SIMULATED if facts.simulated else "",
     ]
     if file.pieces[0].alone:
         piece = file.pieces[0]
-        return "".join([*head, f"# Target: {piece.title}\n\n", piece.code])
+        return "".join([*head, f"# Target: {piece.title}\n\n", piece.code.rstrip("\n"), "\n"])
     blocks = "\n".join(block.text for piece in file.pieces for block in piece.blocks)
     words = set(_WORD.findall(blocks))
     imports = {

@@ -1,4 +1,4 @@
-"""What is left of an accepted output when a reviewer rejects some of its tests."""
+"""What is left of an accepted output when a reviewer rejects some of its tests, or all of it."""
 
 from __future__ import annotations
 
@@ -27,3 +27,8 @@ def without_tests(output: dict[str, Any], tests: Collection[str], note: str) -> 
         executed = {line for test in kept for line in output["evidence"][test]["lines"]}
         left["gained_lines"] = [line for line in output["asked_lines"] if line in executed]
     return left
+
+
+def evidence_of(output: dict[str, Any]) -> dict[str, Any]:
+    """Return what a run has shown of an output's other tests: it is true whatever becomes of the output."""
+    return {name: output.get(name, []) for name in ("refused_tests", "suspected_bugs")}

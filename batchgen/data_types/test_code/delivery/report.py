@@ -13,6 +13,8 @@ from typing import Any
 import orjson
 
 from batchgen.data_types.contract import BatchFacts, Outcome, ReportPart, Result
+from batchgen.data_types.test_code.delivery.delivered import Delivered
+from batchgen.data_types.test_code.delivery.wording import some
 from batchgen.data_types.test_code.running.verdict import spans
 
 _MOST_RISKY = 20
@@ -29,6 +31,9 @@ class Totals:
     unverified: int = 0
     unverified_because: str = ""
     kept: int = 0
+    """Tests of accepted targets, whether somebody ran them or not."""
+    passed: int = 0
+    """Those of them that were run."""
     refused: int = 0
     delivered: int = 0
     suspected: int = 0
@@ -56,6 +61,7 @@ class Totals:
             self.unverified_because = target["unverified_because"]
             return
         self.verified += 1
+        self.passed += len(target["tests"])
         self.asked_lines += len(target["asked_lines"])
         self.gained_lines += len(target["gained_lines"])
         self.mutants += len(target["mutants"])
@@ -90,16 +96,18 @@ class Totals:
         lines = []
         if self.unverified:
             lines.append(
-                f"{self.unverified:,} targets are unverified, nobody has run their tests: {self.unverified_because}"
+                f"Unverified: nobody has run the tests of {some(self.unverified, 'target')}. {self.unverified_because}"
             )
         if self.verified:
             lines.append(
-                f"{self.verified:,} targets have tests that passed in the sandbox: {self.kept:,} tests, "
-                f"{self.gained_lines:,} of {self.asked_lines:,} lines, {self.killed:,} of {self.mutants:,} mutants; "
-                f"the files hold {self.delivered:,} of them."
+                f"{some(self.passed, 'test')} of {some(self.verified, 'target')} passed in the sandbox: "
+                f"{self.gained_lines:,} of {self.asked_lines:,} lines, {self.killed:,} of {self.mutants:,} mutants."
             )
+        if self.kept:
+            lines.append(f"The files hold {self.delivered:,} of {some(self.kept, 'accepted test')}.")
         if self.suspected:
-            lines.append(f"{self.suspected:,} suspected bugs: assertions that fail each time; test or code is wrong.")
+            bugs = some(self.suspected, "suspected bug")
+            lines.append(f"{bugs}: an assertion fails each time it is run; the test or the code is wrong.")
         lines += [f"Suspected bug: {bug['record_id']}::{bug['test']}" for bug in self.bugs[:_SHOWN_SUSPECTED]]
         lines += [f"Look at {each['id']}: {each['why']}." for each in self.riskiest()[:_SHOWN_RISKY]]
         return lines
@@ -112,6 +120,7 @@ class Totals:
                 "verified": self.verified,
                 "unverified": self.unverified,
                 "kept": self.kept,
+                "passed": self.passed,
                 "delivered": self.delivered,
                 "refused": self.refused,
                 "by_reason": dict(sorted(self.by_reason.items())),
@@ -127,7 +136,7 @@ class Totals:
 
 
 def write_report(
-    outcomes: Callable[[], Iterator[Outcome]], delivered: dict[str, list[str]], facts: BatchFacts, folder: Path
+    outcomes: Callable[[], Iterator[Outcome]], delivered: Delivered, facts: BatchFacts, folder: Path
 ) -> ReportPart:
     """Write report.html into `folder`; returns the part of report.json, whose targets lie there too."""
     from jinja2 import Environment, StrictUndefined  # noqa: PLC0415 - most commands write no report
@@ -140,7 +149,7 @@ def write_report(
             totals.add(target)
             file.write(orjson.dumps(target, option=orjson.OPT_APPEND_NEWLINE))
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters["spans"] = lambda lines: spans(lines) or "none"
+    environment.filters |= {"spans": lambda lines: spans(lines) or "none", "some": some}
     text = (
         resources.files("batchgen.data_types.test_code.delivery").joinpath("report.html.j2").read_text(encoding="utf-8")
     )
@@ -157,7 +166,7 @@ def _read(path: Path) -> Iterator[dict[str, Any]]:
             yield orjson.loads(line)
 
 
-def _target(outcome: Outcome, delivered: dict[str, list[str]]) -> dict[str, Any]:
+def _target(outcome: Outcome, delivered: Delivered) -> dict[str, Any]:
     data = outcome.record.data
     target: dict[str, Any] = {
         "record_id": outcome.record.record_id,
@@ -170,7 +179,7 @@ def _target(outcome: Outcome, delivered: dict[str, list[str]]) -> dict[str, Any]
         "gained_lines": [],
         "mutants": [],
         "tests": [],
-        "delivered": delivered.get(outcome.record.record_id, []),
+        "delivered": [],
         "refused_tests": [],
         "suspected_bugs": [],
         "reason": "",
@@ -193,10 +202,14 @@ def _target(outcome: Outcome, delivered: dict[str, list[str]]) -> dict[str, Any]
         evidence = output.get("evidence", {})
         nothing: dict[str, list[Any]] = {"lines": [], "kills": []}
         target["tests"] = [{"test": test, **evidence.get(test, nothing)} for test in output["tests"]]
+        target["delivered"] = [test for test in output["tests"] if (outcome.record.record_id, test) in delivered]
         target["code"] = output["code"]
     else:
         evidence = outcome.evidence if isinstance(outcome.evidence, dict) else {}
         target |= {"reason": outcome.reason, "detail": outcome.detail}
         target |= {name: evidence[name] for name in ("refused_tests", "suspected_bugs", "log") if name in evidence}
-        target["code"] = outcome.output if isinstance(outcome.output, str) else ""
+        answer = outcome.output
+        if isinstance(answer, dict):  # it was accepted before a reviewer refused it
+            answer = answer.get("code")
+        target["code"] = answer if isinstance(answer, str) else ""
     return target

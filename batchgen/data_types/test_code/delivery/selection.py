@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Hashable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from batchgen.data_types.test_code.answer.collection import collect
-from batchgen.data_types.test_code.code.definitions import without_docstring
+from batchgen.data_types.test_code.answer.collection import CollectedTest, collect
+from batchgen.data_types.test_code.code.definitions import FunctionNode, without_docstring
 from batchgen.data_types.test_code.code.parsing import NotPython, parse
+from batchgen.data_types.test_code.delivery.merging import Piece, take_apart
+
+_WORD = re.compile(r"\w+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +26,7 @@ class Candidate:
     length: int
     """Characters of its code."""
     shape: str
-    """The same for tests that differ in name, comments and docstring only."""
+    """The same for tests that differ in name, comments and docstring only, and mean the same by every other name."""
     gives: frozenset[Hashable] = field(default_factory=frozenset)
     """Lines of the module and mutants of the record; empty where nobody has run it."""
 
@@ -33,8 +37,9 @@ def choose(candidates: Iterable[Candidate]) -> set[tuple[str, str]]:
     Of tests that are alike but for their name one remains. Tests that nobody has run all stay, but for those.
     """
     by_shape: dict[str, Candidate] = {}
-    for each in sorted(candidates, key=lambda each: (-len(each.gives), each.order, each.test)):
-        by_shape.setdefault(each.shape, each)
+    for each in sorted(candidates, key=lambda each: (-len(each.gives), each.order, each.record_id, each.test)):
+        alike = by_shape.setdefault(each.shape, each)  # it does what both were seen to do: it is the same code
+        by_shape[each.shape] = replace(alike, gives=alike.gives | each.gives)
     left = list(by_shape.values())
     chosen = [each for each in left if not each.gives]
     left = [each for each in left if each.gives]
@@ -56,8 +61,10 @@ def candidates(record_id: str, first: int, output: dict[str, object]) -> list[Ca
     if isinstance(tree, NotPython):
         return []
     evidence = output.get("evidence")
+    piece, tests = take_apart(record_id, code), collect(tree)
+    functions = {test.node for test in tests}
     found = []
-    for place, test in enumerate(collect(tree)):
+    for place, test in enumerate(tests):
         gives: frozenset[Hashable] = frozenset()
         if isinstance(evidence, dict):
             shown = evidence.get(test.test_id, {"lines": [], "kills": []})
@@ -66,15 +73,31 @@ def candidates(record_id: str, first: int, output: dict[str, object]) -> list[Ca
             )
         text = ast.get_source_segment(code, test.node) or ""
         found.append(
-            Candidate(record_id, test.test_id, (first, place), len(text), _shape(test.node, test.owner), gives)
+            Candidate(record_id, test.test_id, (first, place), len(text), _shape(test, functions, piece), gives)
         )
     return found
 
 
-def _shape(node: ast.FunctionDef | ast.AsyncFunctionDef, owner: ast.ClassDef | None) -> str:
-    bases = [ast.dump(base) for base in owner.bases] if owner is not None else []
-    parts = [ast.dump(each) for each in (*node.decorator_list, node.args, *without_docstring(node.body))]
-    return "\n".join([*bases, *parts])
+def _shape(test: CollectedTest, tests: set[FunctionNode], piece: Piece) -> str:
+    """Describe the test without its name, with its class's set-up and whatever of its file its names lead to."""
+    node, owner = test.node, test.owner
+    parts: list[ast.AST] = [*node.decorator_list, node.args, *without_docstring(node.body)]
+    if owner is not None:
+        parts += [*owner.decorator_list, *owner.bases, *(item for item in owner.body if item not in tests)]
+    own = [ast.dump(part) for part in parts]
+    bound: dict[str, str] = {}
+    for name, meaning in piece.bindings():
+        bound[name] = bound.get(name, "") + meaning
+    led_to: dict[str, str] = {}
+    pending = list(own)
+    while pending:
+        for word in _WORD.findall(pending.pop()):
+            if word in bound:
+                led_to[word] = bound.pop(word)
+                pending.append(led_to[word])
+    if piece.alone:  # what changes its whole file has no equal elsewhere
+        own.append(piece.title)
+    return "\n".join([*own, *(f"{name}: {led_to[name]}" for name in sorted(led_to))])
 
 
 def _without_needless(chosen: list[Candidate]) -> list[Candidate]:

@@ -127,7 +127,9 @@ def is_hopeless(now: Refused, former: Any) -> bool:
         return False
     if now.evidence["signature"] == former.get("signature"):
         return True
-    return now.reason == "target_not_reached" and set(now.evidence["reached"]) <= set(former.get("reached", ()))
+    if now.reason != "target_not_reached" or "reached" not in former:  # a reviewer's refusal tells nothing of it
+        return False
+    return set(now.evidence["reached"]) <= set(former["reached"])
 
 
 def spans(lines: Iterable[int]) -> str:

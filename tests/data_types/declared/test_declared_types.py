@@ -111,7 +111,7 @@ def test_a_new_type_is_written_listed_previewed_and_generated_without_python(
     assert run("types", "new", "shop_texts", "--json").document["name"] == "shop_texts"
     assert "exists already" in run("types", "new", "shop_texts").err
     names = [each["name"] for each in run("types", "--json").document["types"]]
-    assert names == ["prompt", "product", "test_code", "shop_texts"]
+    assert names == ["prompt", "product", "test_code", "csv_analysis", "shop_texts"]
     source = tmp_path / "c.csv"
     source.write_text("name,category,price\nMug,Kitchen,2.5\nJug,Kitchen,10\nPot,Kitchen,12\n", encoding="utf-8")
     previewed = run("preview", "shop_texts", "--source", str(source), "-n", "2", "--json")

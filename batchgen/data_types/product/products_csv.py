@@ -10,6 +10,7 @@ from typing import Any
 from batchgen.data_types.contract import Result
 from batchgen.data_types.product.facts import DEFAULT_FACTS
 from batchgen.data_types.product.options import ProductOptions
+from batchgen.data_types.structured.tables import cell
 
 
 def write_products(results: Iterable[Result], path: Path, options: ProductOptions) -> None:
@@ -28,12 +29,3 @@ def cells(output: dict[str, Any], columns: list[str]) -> list[Any]:
     """Return the output's values in the order of the columns; the default facts may be spelled in another case."""
     by_name = {name.lower(): value for name, value in output.items()} | output
     return [cell(by_name.get(column)) for column in columns]
-
-
-def cell(value: Any) -> Any:
-    """Return what stands in a cell."""
-    if isinstance(value, list):
-        return "\n".join(cell(each) for each in value)
-    if isinstance(value, dict):
-        return f"{value['name']}: {value['value']}"
-    return value

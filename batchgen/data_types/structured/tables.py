@@ -27,8 +27,25 @@ def write_tables(
     """
     names = ["record_id", *facts, *(spec.name for spec in specs)]
     _write_csv((each for each in outcomes() if isinstance(each, Result)), names, folder / "results.csv")
+    write_parquet(outcomes, facts, specs, folder / "results.parquet")
+
+
+def write_parquet(
+    outcomes: Callable[[], Iterator[Outcome]], facts: Sequence[str], specs: Sequence[FieldSpec], path: Path
+) -> None:
+    """Write the table for programs: a row for each accepted record, lists as lists, numbers as numbers."""
     kinds = {name: _kind(_values(outcomes, name)) for name in facts}
-    _write_parquet(outcomes, kinds, specs, folder / "results.parquet")
+    _write_rows(outcomes, kinds, specs, path)
+
+
+def fact_names(outcomes: Callable[[], Iterator[Outcome]], specs: Sequence[FieldSpec]) -> list[str]:
+    """Return what accepted outputs hold beside the fields, as it is spelled, in the order in which it is met."""
+    fields = {spec.name for spec in specs}
+    found: dict[str, None] = {}
+    for each in outcomes():
+        if isinstance(each, Result):
+            found.update(dict.fromkeys(name for name in each.output if name not in fields))
+    return list(found)
 
 
 def _values(outcomes: Callable[[], Iterator[Outcome]], name: str) -> Iterator[Any]:
@@ -63,7 +80,7 @@ def cell(value: Any) -> Any:
     return as_text(value) if isinstance(value, float) else value
 
 
-def _write_parquet(
+def _write_rows(
     outcomes: Callable[[], Iterator[Outcome]], facts: dict[str, str], specs: Sequence[FieldSpec], path: Path
 ) -> None:
     import pyarrow as pa  # noqa: PLC0415 - 0.2 s and 60 MB, where tables are written alone

@@ -2,6 +2,7 @@ import csv
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 from batch_facts import batch_facts
 from products import ANSWER, options
 
@@ -12,7 +13,7 @@ from batchgen.sources.rows import Row, rows
 
 
 def written(folder: Path, *outputs: dict[str, Any], **values: Any) -> Path:
-    results = (Result(Record(f"r{number}", {}), output, 1) for number, output in enumerate(outputs, 1))
+    results = [Result(Record(f"r{number}", {}), output, 1) for number, output in enumerate(outputs, 1)]
     PRODUCT.result_strategy(options(**values)).write_objects(lambda: iter(results), batch_facts(), folder)
     return folder / "products.csv"
 
@@ -44,3 +45,11 @@ def test_products_with_different_facts_share_the_columns(tmp_path: Path) -> None
     with path.open(encoding="utf-8-sig", newline="") as file:
         found = list(csv.reader(file))
     assert found == [["record_id", "sku", "price", "brand", "title"], ["r1", "a", "", "", "x"], ["r2", "", "", "b", ""]]
+
+
+def test_the_parquet_holds_the_same_rows_with_types(tmp_path: Path) -> None:
+    outputs = [ANSWER, ANSWER | {"title": "컵 ☕", "bullet_points": ["a\nb", "ü"]}]
+    written(tmp_path, *outputs)
+    rows = pq.read_table(tmp_path / "products.parquet").to_pylist()
+    assert [row.pop("record_id") for row in rows] == ["r1", "r2"]
+    assert rows == outputs

@@ -441,4 +441,6 @@ def _enqueued(batch: Batch) -> str:
 def _due_score(batch: Batch) -> int | None:
     if batch.status is not BatchStatus.PENDING:
         return None
-    return _ms(batch.not_before) if batch.not_before else 0
+    if batch.not_before is None:
+        return 0
+    return _ms(batch.not_before) + bool(batch.not_before.microsecond % 1000)  # rounded up: never due too early

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import io
+import lzma
+import stat
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -17,7 +23,12 @@ ENDINGS = (".whl", ".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 _MOST_ENTRIES = 100_000
 _MOST_BYTES = 2_000_000_000
 _CHUNK = 1 << 20
-_UNREADABLE = (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError)
+_LONGEST_READ = 1 << 24
+"""More than any sound header of a tar; files are read in chunks."""
+_UNREADABLE = (
+    *(tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error),
+    *(EOFError, OSError, NotImplementedError, RuntimeError, ValueError),
+)
 """What the standard library raises for archives that are damaged, encrypted or of an unknown kind."""
 
 
@@ -46,33 +57,69 @@ def unpack(location: str, archive: Path, target: Path) -> None:
     try:
         _unpack(location, archive, target)
     except _UNREADABLE as error:
-        raise _bad(location, f"it is no sound archive ({str(error) or type(error).__name__})") from error
+        problem = " ".join(str(error).split()) or type(error).__name__
+        raise _bad(location, f"it is no sound archive ({problem})") from error
 
 
 def _unpack(location: str, archive: Path, target: Path) -> None:
     left = _MOST_BYTES
-    for number, (name, content) in enumerate(_files(archive)):
+    for number, (name, content) in enumerate(_entries(archive)):
         if number >= _MOST_ENTRIES:
-            raise _bad(location, f"it has more than {_MOST_ENTRIES:,} files")
+            raise _bad(location, f"it has more than {_MOST_ENTRIES:,} entries")
+        if content is None:
+            continue
         with content:
             left -= _write(content, _inside(location, name, target), left)
         if left <= 0:
             raise _bad(location, f"its files have more than {_MOST_BYTES:,} bytes")
 
 
-def _files(archive: Path) -> Iterator[tuple[str, IO[bytes]]]:
-    """Yield the plain files; folders are made for them, and what is no file or folder is left out."""
+def _entries(archive: Path) -> Iterator[tuple[str, IO[bytes] | None]]:
+    """Yield the entries, plain files with their content: folders are made for them, links and devices left out."""
     if archive.name.lower().endswith((".whl", ".zip")):
         with zipfile.ZipFile(archive) as packed:
             for entry in packed.infolist():
-                if not entry.is_dir():
-                    yield entry.filename, packed.open(entry)
+                yield entry.filename, None if entry.is_dir() or _is_link(entry) else packed.open(entry)
         return
-    with tarfile.open(archive, "r:*") as tar:
+    with _decompressed(archive) as stream, tarfile.TarFile(fileobj=_Forward(stream)) as tar:
         for member in tar:
-            content = tar.extractfile(member) if member.isreg() else None
-            if content is not None:
-                yield member.name, content
+            yield member.name, tar.extractfile(member) if member.isreg() else None
+
+
+def _is_link(entry: zipfile.ZipInfo) -> bool:
+    return stat.S_ISLNK(entry.external_attr >> 16)
+
+
+def _decompressed(archive: Path) -> io.BufferedIOBase:
+    with archive.open("rb") as file:
+        head = file.read(6)
+    if head.startswith(b"\x1f\x8b"):
+        return gzip.open(archive, "rb")
+    if head.startswith(b"BZh"):
+        return bz2.open(archive, "rb")
+    if head == b"\xfd7zXZ\0":
+        return lzma.open(archive, "rb")
+    return archive.open("rb")
+
+
+class _Forward(io.BufferedIOBase):
+    """The bytes of a tar, read forward and in bounds: tarfile believes whatever sizes its headers claim."""
+
+    def __init__(self, stream: io.BufferedIOBase) -> None:
+        self._stream = stream
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if size is None or not 0 <= size <= _LONGEST_READ:
+            raise tarfile.ReadError(f"a header claims {size} bytes")
+        return self._stream.read(size)
+
+    def seek(self, position: int, whence: int = io.SEEK_SET, /) -> int:
+        if whence != io.SEEK_SET or not self.tell() <= position <= _MOST_BYTES + _LONGEST_READ:
+            raise tarfile.ReadError(f"a header leads to byte {position}")
+        return self._stream.seek(position)
+
+    def tell(self) -> int:
+        return self._stream.tell()
 
 
 def _inside(location: str, name: str, target: Path) -> Path:

@@ -7,30 +7,41 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from batchgen.errors import SourceNotFound, Unavailable
 
 SCHEME = "git+"
 _TIME_LIMIT_S = 600
-_AWAY = re.compile(r"[Cc]ould not resolve host|[Cc]onnection (?:refused|timed out|reset)|Failed to connect|HTTP 5\d\d")
+_AWAY = re.compile(
+    r"could not resolve host|connection (?:refused|timed out|reset)|failed to connect|timed out|too slow"
+    r"|(?:returned error:|HTTP) (?:429|5\d\d)|early EOF",
+    re.IGNORECASE,
+)
 _SAFE = (
     "core.hooksPath=/dev/null",
     "core.fsmonitor=false",
     "core.symlinks=false",
-    "protocol.allow=never",
-    "protocol.https.allow=always",
-    "protocol.file.allow=always",
     "submodule.recurse=false",
+    "filter.lfs.process=",
     "filter.lfs.smudge=",
     "filter.lfs.required=false",
     "safe.directory=*",
+    "http.lowSpeedLimit=1",
+    "http.lowSpeedTime=60",
 )
-"""Nothing that a repository says is run, and no transport but these is used."""
+"""Nothing that a repository says is run; a host that falls silent is given up."""
+_ENVIRONMENT = {
+    "GIT_ALLOW_PROTOCOL": "https:file",  # wins over protocol.* in any configuration
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_ASKPASS": "",  # no window asks either; credential helpers are asked
+    "GIT_LFS_SKIP_SMUDGE": "1",
+    "LC_ALL": "C",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +55,15 @@ class GitAddress:
 
 def parse_address(location: str) -> GitAddress:
     """Take an address apart; raises SourceNotFound for one that cannot be used."""
-    parts = urlsplit(location.removeprefix(SCHEME))
+    parts = _split(location)
     if parts.scheme not in {"https", "file"}:
         raise SourceNotFound(source=_plain(location), problem="of git only git+https:// and git+file:// are read")
     if "@" in parts.netloc:
         problem = "it holds a user or a password: leave it out, and let git's credential helper give it"
         raise SourceNotFound(source=_plain(location), problem=problem)
+    if parts.query:
+        address = location.partition("?")[0]
+        raise SourceNotFound(source=address, problem="what follows the `?` cannot be used")
     path, ref = parts.path, ""
     if "@" in path and not (parts.scheme == "file" and Path(path).is_dir()):
         path, _, ref = path.rpartition("@")
@@ -57,6 +71,16 @@ def parse_address(location: str) -> GitAddress:
     if ref.startswith("-") or ".." in Path(folder).parts or Path(folder).is_absolute():
         raise SourceNotFound(source=location, problem="its ref or its subdirectory cannot be used")
     return GitAddress(f"{parts.scheme}://{parts.netloc}{path}", ref, folder)
+
+
+def _split(location: str) -> SplitResult:
+    """Split the URL; of one that is none nothing is repeated, as what stands for its port may be half a password."""
+    if location.isprintable():
+        with suppress(ValueError):
+            parts = urlsplit(location.removeprefix(SCHEME))
+            if parts.port != 0:
+                return parts
+    raise SourceNotFound(source="git+…", problem="it is no URL of the form git+https://host/path@ref")
 
 
 @contextmanager
@@ -81,10 +105,18 @@ def checked_out(location: str, work_dir: Path) -> Iterator[Path]:
         if not wanted:
             raise SourceNotFound(source=location, problem=f"it has no branch, tag or commit {address.ref!r}")
         _git(git, ["-C", str(target), "checkout", "--quiet", "--detach", wanted, "--"], location)
+        _remove_links(git, target, location)
         path = target / address.folder
         if not path.is_dir():
             raise SourceNotFound(source=location, problem=f"it has no folder {address.folder!r}")
         yield path
+
+
+def _remove_links(git: str, repository: Path, location: str) -> None:
+    """Delete the files that stand for links: git wrote the links' targets into them, which are no code."""
+    for entry in _git(git, ["-C", str(repository), "ls-files", "-z", "--stage"], location).split("\0"):
+        if entry.startswith("120000 "):
+            (repository / entry.partition("\t")[2]).unlink(missing_ok=True)
 
 
 def _is_commit(git: str, repository: Path, name: str) -> bool:
@@ -92,18 +124,24 @@ def _is_commit(git: str, repository: Path, name: str) -> bool:
     return _run(git, command).returncode == 0
 
 
-def _git(git: str, arguments: list[str], location: str) -> None:
+def _git(git: str, arguments: list[str], location: str) -> str:
     try:
         done = _run(git, arguments)
     except subprocess.TimeoutExpired as error:
         raise Unavailable(service="The git host", problem=f"no end after {_TIME_LIMIT_S} s") from error
     if done.returncode == 0:
-        return
-    said = [line for line in done.stderr.splitlines() if line.strip()] or [f"git ended with {done.returncode}"]
-    problem = said[-1].removeprefix("fatal: ").rstrip(".")
+        return done.stdout
+    problem = _cause(done.stderr) or f"git ended with {done.returncode}"
     if _AWAY.search(done.stderr):
         raise Unavailable(service="The git host", problem=problem)
     raise SourceNotFound(source=location, problem=problem)
+
+
+def _cause(said: str) -> str:
+    """Return the line that names the cause: the first that is called fatal; general advice follows it."""
+    lines = [os.fsencode(line).decode(errors="replace").strip() for line in said.splitlines() if line.strip()]
+    cause = next((line for line in lines if line.startswith("fatal: ")), lines[-1] if lines else "")
+    return cause.removeprefix("fatal: ").rstrip(".")
 
 
 def _run(git: str, arguments: list[str]) -> subprocess.CompletedProcess[str]:
@@ -114,10 +152,10 @@ def _run(git: str, arguments: list[str]) -> subprocess.CompletedProcess[str]:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        errors="replace",
+        errors="surrogateescape",
         timeout=_TIME_LIMIT_S,
         check=False,
-        env=environment | {"GIT_TERMINAL_PROMPT": "0", "GIT_LFS_SKIP_SMUDGE": "1", "LC_ALL": "C"},
+        env=environment | _ENVIRONMENT,
     )
 
 

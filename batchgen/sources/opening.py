@@ -34,7 +34,8 @@ PASSWORD = re.compile(r"(?<=://)[^/@]*@")
 def open_source(location: str | Path, *, work_dir: Path, s3: S3Client | None) -> Iterator[OpenedSource]:
     """Open the source at `location`; what had to be fetched lies below `work_dir` and is deleted at the end.
 
-    Raises SourceNotFound, and Unavailable where S3 does not answer.
+    Raises SourceNotFound, SourceUnreadable for a damaged or hostile archive, and Unavailable where S3 or a git host
+    does not answer.
     """
     location = str(location)
     if location.startswith(PACKAGE):

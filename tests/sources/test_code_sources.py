@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import shutil
+import stat
 import subprocess
 import tarfile
+import tracemalloc
 import zipfile
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Literal
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from batchgen.data_types.contract import Record
 from batchgen.data_types.test_code import TEST_CODE
@@ -71,11 +78,16 @@ def test_a_git_repository_is_read_at_its_branch_tag_or_commit(repository: Path, 
         ("git+file://{repository}@nowhere", "no branch, tag or commit 'nowhere'"),
         ("git+file://{repository}@v2#subdirectory=docs", "no folder 'docs'"),
         ("git+file://{repository}@v2#subdirectory=../..", "cannot be used"),
-        ("git+file:///nowhere/at/all", "nowhere"),
+        ("git+file:///nowhere/at/all", "'/nowhere/at/all' does not appear to be a git repository"),
         ("git+ssh://git@example.org/a.git", "only git"),
         ("git+file://{repository}@--upload-pack=touch /tmp/x", "cannot be used"),
         ("git+https://me:secret@example.org/a.git", "credential helper"),
         ("git+https://token@example.org/a.git", "credential helper"),
+        ("git+https://me:se/secret@example.org/a.git", "no URL"),
+        ("git+ssh://me:se/secret@example.org/a.git", "no URL"),
+        ("git+https://[secret/a.git", "no URL"),
+        ("git+https://example.org/a.git?access_token=secret", "cannot be used"),
+        ("git+file://{repository}@v2\0", "no URL"),
     ],
 )
 def test_what_git_cannot_give_is_told_and_no_password_is_repeated(
@@ -91,16 +103,54 @@ def test_what_git_cannot_give_is_told_and_no_password_is_repeated(
     assert "token" not in str(caught.value)
 
 
-def test_hooks_and_settings_of_a_repository_are_not_run(repository: Path, tmp_path: Path) -> None:
-    hook = repository / ".git" / "hooks" / "post-checkout"
-    hook.write_text(f"#!/bin/sh\ntouch {tmp_path}/ran\n")
-    hook.chmod(0o755)
-    (repository / ".gitattributes").write_text("*.py filter=evil\n")
-    git(repository, "add", ".")
-    git(repository, "commit", "-q", "-m", "evil")
-    with open_source(f"git+file://{repository}", work_dir=tmp_path / "work", s3=None):
+def test_no_hook_filter_or_other_transport_is_run(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The hook and the filter are the user's own, as `git lfs install` sets them up for every repository."""
+    script = tmp_path / "templates" / "hooks" / "post-checkout"
+    script.parent.mkdir(parents=True)
+    script.write_text(f"#!/bin/sh\ntouch {tmp_path}/ran\n")
+    script.chmod(0o755)
+    settings = f'[init]\ntemplateDir = {tmp_path}/templates\n[filter "lfs"]\nprocess = {script}\nrequired = true\n'
+    other = f'[url "ext::{script} "]\ninsteadOf = https://other.example/\n[protocol "ext"]\nallow = always\n'
+    (tmp_path / ".gitconfig").write_text(settings + other)
+    (repository / ".gitattributes").write_text("*.py filter=lfs\n")
+    git(repository, "-c", "filter.lfs.required=false", "add", ".")
+    git(repository, "commit", "-q", "-m", "large files")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with open_source(f"git+file://{repository}", work_dir=tmp_path / "work", s3=None) as source:
+        assert (source.path / "src" / "shop" / "one.py").read_text() == CART
+    with (
+        pytest.raises(SourceNotFound, match="transport 'ext' not allowed"),
+        open_source("git+https://other.example/a", work_dir=tmp_path / "work", s3=None),
+    ):
         pass
     assert not (tmp_path / "ran").exists()
+
+
+def test_links_of_a_repository_are_left_out(repository: Path, tmp_path: Path) -> None:
+    (repository / "src" / "shop" / "linked.py").symlink_to("../../../ä b.py")
+    (repository / "outside").symlink_to(tmp_path)
+    git(repository, "add", ".")
+    git(repository, "commit", "-q", "-m", "links")
+    work = tmp_path / "work"
+    work.mkdir()
+    with open_source(f"git+file://{repository}@main", work_dir=work, s3=None) as source:
+        assert {path.name for path in source.path.rglob("*.py")} == {"__init__.py", "one.py", "two.py"}
+    with (
+        pytest.raises(SourceNotFound, match="no folder 'outside'"),
+        open_source(f"git+file://{repository}#subdirectory=outside", work_dir=work, s3=None),
+    ):
+        pass
+
+
+def test_without_git_its_package_is_named(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with (
+        pytest.raises(SourceNotFound, match="apt-get install git"),
+        open_source(f"git+file://{repository}", work_dir=tmp_path / "work", s3=None),
+    ):
+        pass
 
 
 def test_an_address_is_taken_apart() -> None:
@@ -146,12 +196,24 @@ def link(name: str, target: str) -> tarfile.TarInfo:
     return entry
 
 
+def folder(name: str) -> tarfile.TarInfo:
+    entry = tarfile.TarInfo(name)
+    entry.type = tarfile.DIRTYPE
+    return entry
+
+
 def test_links_and_devices_of_an_archive_are_left_out(tmp_path: Path) -> None:
     device = tarfile.TarInfo("shop/null.py")
     device.type = tarfile.CHRTYPE
     packed = write_tar(tmp_path / "a.tar.gz", ("shop/cart.py", CART), link("shop/shadow.py", "/etc/shadow"), device)
-    with open_source(packed, work_dir=tmp_path / "work", s3=None) as source:
-        assert [path.name for path in source.path.rglob("*.py")] == ["cart.py"]
+    linked = zipfile.ZipInfo("shop/shadow.py")
+    linked.external_attr = (stat.S_IFLNK | 0o777) << 16
+    zipped = write_zip(tmp_path / "a.zip", {"shop/cart.py": CART})
+    with zipfile.ZipFile(zipped, "a") as more:
+        more.writestr(linked, "/etc/shadow")
+    for path in (packed, zipped):
+        with open_source(path, work_dir=tmp_path / "work", s3=None) as source:
+            assert [file.name for file in source.path.rglob("*.py")] == ["cart.py"]
 
 
 @pytest.mark.parametrize("name", ["../evil.py", "/etc/evil.py", "a/../../evil.py", "..\\evil.py", "c:\\evil.py"])
@@ -164,20 +226,95 @@ def test_an_archive_with_files_outside_of_itself_is_refused(tmp_path: Path, name
     assert not list(tmp_path.rglob("evil.py"))
 
 
+def zipped(method: int) -> bytes:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", method) as packed:
+        packed.writestr("shop/ä.py", CART * 100)
+    return content.getvalue()
+
+
+def tarred(mode: Literal["w", "w:gz", "w:bz2", "w:xz"]) -> bytes:
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode=mode) as packed:
+        entry = tarfile.TarInfo("shop/ä.py")
+        entry.size = 100 * len(CART)
+        packed.addfile(entry, io.BytesIO(100 * CART.encode()))
+    return content.getvalue()
+
+
+SOUND = {
+    "stored.whl": zipped(zipfile.ZIP_STORED),
+    "deflated.zip": zipped(zipfile.ZIP_DEFLATED),
+    "bzip2.zip": zipped(zipfile.ZIP_BZIP2),
+    "lzma.zip": zipped(zipfile.ZIP_LZMA),
+    "a.tar": tarred("w"),
+    "a.tgz": tarred("w:gz"),
+    "a.tar.bz2": tarred("w:bz2"),
+    "a.tar.xz": tarred("w:xz"),
+}
+
+
+@pytest.mark.parametrize("name", SOUND)
+def test_every_kind_of_archive_is_unpacked(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(SOUND[name])
+    with open_source(tmp_path / name, work_dir=tmp_path / "work", s3=None) as source:
+        assert [path.read_text() for path in source.path.rglob("ä.py")] == [CART * 100]
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.sampled_from(sorted(SOUND)), st.data())
+def test_a_damaged_archive_is_unpacked_or_refused_in_one_line(name: str, data: st.DataObject) -> None:
+    content = bytearray(SOUND[name])
+    for place in data.draw(st.lists(st.integers(0, len(content) - 1), min_size=1, max_size=5)):
+        content[place] = data.draw(st.integers(0, 255))
+    with TemporaryDirectory() as folder:
+        path = Path(folder, name)
+        path.write_bytes(content[: data.draw(st.integers(0, len(content)))] if data.draw(st.booleans()) else content)
+        try:
+            with open_source(path, work_dir=Path(folder, "work"), s3=None):
+                pass
+        except SourceUnreadable as refused:
+            assert "\n" not in str(refused)  # noqa: PT017 - sound ones are none of its business
+
+
+def test_headers_that_claim_much_take_neither_memory_nor_time(tmp_path: Path) -> None:
+    for kind, size in ((tarfile.XHDTYPE, 100_000_000), (tarfile.GNUTYPE_LONGNAME, 100_000_000), (b"Z", 1 << 40)):
+        entry = tarfile.TarInfo("shop/cart.py")
+        entry.type, entry.size = kind, size
+        with gzip.open(tmp_path / "a.tar.gz", "wb", compresslevel=1) as packed:
+            packed.write(entry.tobuf())
+            packed.writelines(bytes(1 << 20) for _ in range(100))
+        tracemalloc.start()
+        with (
+            pytest.raises(SourceUnreadable, match="a header"),
+            open_source(tmp_path / "a.tar.gz", work_dir=tmp_path, s3=None),
+        ):
+            pass
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert peak < 20_000_000
+
+
 def test_damaged_and_boundless_archives_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "a.whl").write_bytes(b"PK no archive at all")
-    with (
-        pytest.raises(SourceUnreadable, match="no sound archive"),
-        open_source(tmp_path / "a.whl", work_dir=tmp_path, s3=None),
-    ):
-        pass
+    for content in (b"PK no archive at all", SOUND["stored.whl"].replace("ä".encode(), b"\xff\xff")):
+        (tmp_path / "a.whl").write_bytes(content)
+        with (
+            pytest.raises(SourceUnreadable, match="no sound archive"),
+            open_source(tmp_path / "a.whl", work_dir=tmp_path, s3=None),
+        ):
+            pass
+    folders = write_tar(tmp_path / "c.tar.gz", *(folder(f"{number}") for number in range(20)))
     bomb = write_zip(tmp_path / "b.zip", {f"{number}.py": "#" * 1000 for number in range(20)})
     monkeypatch.setattr(archive, "_MOST_BYTES", 10_000)
     with pytest.raises(SourceUnreadable, match="more than 10,000 bytes"), open_source(bomb, work_dir=tmp_path, s3=None):
         pass
     monkeypatch.setattr(archive, "_MOST_ENTRIES", 5)
-    with pytest.raises(SourceUnreadable, match="more than 5 files"), open_source(bomb, work_dir=tmp_path, s3=None):
-        pass
+    for many in (bomb, folders):
+        with (
+            pytest.raises(SourceUnreadable, match="more than 5 entries"),
+            open_source(many, work_dir=tmp_path, s3=None),
+        ):
+            pass
 
 
 def test_an_installed_package_is_found_by_its_name(tmp_path: Path) -> None:
@@ -190,7 +327,51 @@ def test_an_installed_package_is_found_by_its_name(tmp_path: Path) -> None:
         assert (source.path.name, source.distribution) == ("dom", None)
 
 
-@pytest.mark.parametrize("name", ["nowhere", "", "a b", "../x", "sys", "math"])
-def test_what_is_no_installed_python_package_is_told(tmp_path: Path, name: str) -> None:
-    with pytest.raises(SourceNotFound), open_source(f"package:{name}", work_dir=tmp_path, s3=None):
+def test_a_package_and_those_above_it_are_not_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    inner = tmp_path / "shop" / "tills"
+    inner.mkdir(parents=True)
+    (tmp_path / "shop" / "__init__.py").write_text("raise SystemExit\n")
+    (inner / "__init__.py").write_text("raise SystemExit\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with open_source("package:shop.tills", work_dir=tmp_path, s3=None) as source:
+        assert source.path == inner
+
+
+def test_of_distributions_that_share_a_top_package_the_right_one_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("cart", "till", "wall"):
+        module = tmp_path / "shop" / name / "__init__.py"
+        module.parent.mkdir(parents=True)
+        module.touch()
+        info = tmp_path / f"shop_{name}-1.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: shop-{name}\nVersion: 1\n")
+        (info / "RECORD").write_text(f"shop/{name}/__init__.py,,\n{info.name}/METADATA,,\n{info.name}/RECORD,,\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in ("cart", "till", "wall"):
+        with open_source(f"package:shop.{name}", work_dir=tmp_path, s3=None) as source:
+            assert (source.path, source.distribution) == (tmp_path / "shop" / name, f"shop-{name}")
+    with (
+        pytest.raises(SourceNotFound, match="no code of its own"),
+        open_source("package:shop", work_dir=tmp_path, s3=None),
+    ):
         pass
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("nowhere", "there is no package 'nowhere' here"),
+        ("json.nowhere", "there is no package 'json.nowhere' here"),
+        ("", "the form is package:NAME"),
+        ("a b", "the form is package:NAME"),
+        ("../x", "the form is package:NAME"),
+        ("sys", "built in, compiled or packed"),
+        ("math", "built in, compiled or packed"),
+    ],
+)
+def test_what_is_no_installed_python_package_is_told(tmp_path: Path, name: str, told: str) -> None:
+    with pytest.raises(SourceNotFound) as caught, open_source(f"package:{name}", work_dir=tmp_path, s3=None):
+        pass
+    assert told in caught.value.problem

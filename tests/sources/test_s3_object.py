@@ -1,4 +1,7 @@
+import io
 import socket
+import tarfile
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -45,6 +48,21 @@ def test_an_object_is_read_and_its_copy_deleted(s3: "S3Client", tmp_path: Path) 
         assert (source.path.read_bytes(), source.suffix) == (b"id\n1\n", ".csv")
         assert source.path.is_relative_to(work)
     assert list(work.iterdir()) == []
+
+
+@pytest.mark.parametrize("key", ["in/shop-1.tar.gz", "in/shop-1-py3-none-any.WHL"])
+def test_an_archive_is_unpacked_and_deleted(s3: "S3Client", tmp_path: Path, key: str) -> None:
+    packed = io.BytesIO()
+    if key.endswith(".WHL"):
+        with zipfile.ZipFile(packed, "w") as wheel:
+            wheel.writestr("shop/__init__.py", "")
+    else:
+        with tarfile.open(fileobj=packed, mode="w:gz") as sdist:
+            sdist.addfile(tarfile.TarInfo("shop/__init__.py"))
+    s3.put_object(Bucket="data", Key=key, Body=packed.getvalue())
+    with open_source(f"s3://data/{key}", work_dir=tmp_path, s3=s3) as source:
+        assert (source.path / "shop" / "__init__.py").is_file()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_copy_is_deleted_when_reading_fails(s3: "S3Client", tmp_path: Path) -> None:

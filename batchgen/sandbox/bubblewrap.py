@@ -48,7 +48,7 @@ def command(
 
 
 def _isolation(limits: Limits, environment: Mapping[str, str]) -> list[str]:
-    options = ["--unshare-all", "--unshare-user", "--disable-userns", "--cap-drop", "ALL", "--clearenv"]
+    options = ["--unshare-all", "--unshare-user", "--disable-userns", "--as-pid-1", "--cap-drop", "ALL", "--clearenv"]
     options += ["--new-session", "--die-with-parent", "--uid", "1000", "--gid", "1000", "--hostname", "sandbox"]
     options += ["--proc", "/proc", "--dev", "/dev", "--remount-ro", "/dev"]
     for folder in ("/tmp", "/dev/shm"):  # noqa: S108 - the sandbox's own

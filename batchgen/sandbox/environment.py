@@ -38,14 +38,15 @@ def prepare_environment(requirements: Iterable[str], cache: CacheFolder) -> Path
 
 def _make(folder: Path, requirements: list[str]) -> None:
     log.info("environment_is_made", requirements=requirements)
-    _call([sys.executable, "-m", "venv", "--clear", str(folder)])
+    _call([sys.executable, "-I", "-m", "venv", "--clear", str(folder)])
     python = folder / "bin" / "python"
     listed = folder / "requirements.txt"
     listed.write_text("\n".join([*TOOLS, *requirements]) + "\n", encoding="utf-8")
-    _call([str(python), "-m", "pip", "install", "--no-input", "--prefer-binary", "--quiet", "-r", str(listed)])
+    _call([str(python), "-I", "-m", "pip", "install", "--no-input", "--prefer-binary", "--quiet", "-r", str(listed)])
 
 
 def _call(command: list[str]) -> None:
+    """Run a Python, isolated (-I): a `venv.py` in the working directory is none of ours."""
     try:
         done = subprocess.run(
             command,

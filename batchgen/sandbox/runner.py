@@ -521,7 +521,25 @@ def _head(text: str) -> str:
     return text if len(text) <= _ERROR_CHARACTERS else text[:_ERROR_CHARACTERS] + "…"
 
 
+def _first_process() -> None:
+    """Be the sandbox's first process until the supervisor, its child, has ended; only the child returns.
+
+    It reaps orphans. It holds no pipe to the outside, and nobody with our user id may look into it: what bubblewrap
+    would put here could be opened through /proc/1.
+    """
+    supervisor = os.fork()
+    if supervisor == 0:
+        return
+    _set_dumpable(on=False)
+    os.closerange(0, 1 << 10)
+    while True:
+        ended, _ = os.wait()
+        if ended == supervisor:
+            os._exit(0)
+
+
 if __name__ == "__main__":
+    _first_process()
     _requests, _answers = os.dup(0), os.dup(1)
     _nowhere = os.open(os.devnull, os.O_RDWR)
     for _standard in (0, 1):  # errors of the supervisor itself go where the outside reads them

@@ -22,6 +22,9 @@ from batchgen.errors import SourceUnreadable
 ENDINGS = (".whl", ".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 _MOST_ENTRIES = 100_000
 _MOST_BYTES = 2_000_000_000
+_MOST_LEVELS = 100
+"""Folders within each other: whoever walks a tree does so with a bounded stack."""
+_REPOSITORY = ".git"
 _CHUNK = 1 << 20
 _LONGEST_READ = 1 << 24
 """More than any sound header of a tar; files are read in chunks."""
@@ -68,6 +71,8 @@ def _unpack(location: str, archive: Path, target: Path) -> None:
             raise _bad(location, f"it has more than {_MOST_ENTRIES:,} entries")
         if content is None:
             continue
+        if _REPOSITORY in map(str.lower, PurePosixPath(name.replace("\\", "/")).parts):
+            continue  # its settings name programs, which git would run
         with content:
             left -= _write(content, _inside(location, name, target), left)
         if left <= 0:
@@ -126,6 +131,8 @@ def _inside(location: str, name: str, target: Path) -> Path:
     parts = [part for part in PurePosixPath(name.replace("\\", "/")).parts if part != "."]
     if not parts or parts[0].endswith(":") or any(part in {"/", ".."} or "\0" in part for part in parts):
         raise _bad(location, f"it has a file outside of itself ({name!r})")
+    if len(parts) > _MOST_LEVELS:
+        raise _bad(location, f"it has folders that are more than {_MOST_LEVELS} deep")
     path = target.joinpath(*parts)
     path.parent.mkdir(parents=True, exist_ok=True)
     return path

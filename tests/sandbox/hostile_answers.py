@@ -161,6 +161,22 @@ HOSTILE: dict[str, tuple[str, str]] = {
         "left_processes",
     ),
     "a subprocess": (answer("subprocess.run(['id'])", head="import subprocess\n"), "forbidden_call"),
+    "the pipes of the first process": (
+        answer("os.open('/proc/1/fd/1', os.O_WRONLY)", head="import os\n"),
+        "raised_error",
+    ),
+    "the memory of the first process": (
+        answer("os.open('/proc/1/mem', os.O_RDWR)", head="import os\n"),
+        "raised_error",
+    ),
+    "the pipes of its parent": (
+        answer("os.open(f'/proc/{os.getppid()}/fd/3', os.O_WRONLY)", head="import os\n"),
+        "raised_error",
+    ),
+    "kills the first process": (
+        answer("getattr(os, 'ki' + 'll')(1, 9)", "raise SystemExit", head="import os\n"),
+        "raised_error",
+    ),
     # The machine.
     "the network": (answer("socket.create_connection(('1.1.1.1', 53), 1)", head="import socket\n"), "forbidden_call"),
     "the network in disguise": (

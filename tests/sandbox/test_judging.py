@@ -7,15 +7,20 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
+from batch_facts import batch_facts
 
-from batchgen.data_types.contract import Accepted, Feedback, Record, Refused, ResultStrategy
+from batchgen.data_types.contract import Accepted, Feedback, Record, Refused, Result, ResultStrategy
 from batchgen.data_types.test_code.code.edits import apply
+from batchgen.data_types.test_code.delivery.files import write_test_files
 from batchgen.data_types.test_code.options import TestCodeOptions
+from batchgen.data_types.test_code.running.material import unpack_material
 from batchgen.data_types.test_code.running.mutation import mutants
 from batchgen.data_types.test_code.running.verdicts import VerdictCache
+from batchgen.sandbox import CacheFolder, prepare_environment
 
 from .judging import packed, records, strategy_for
 from .shop_source import RIGHT, SHOP, write_shop
@@ -140,6 +145,28 @@ def test_odd_text_in_an_error_can_be_stored(strategy: Strategy, shop: Path) -> N
     assert verdict.reason == "suspected_bug"
     assert "</pre>" in verdict.detail
     assert orjson.dumps([verdict.detail, verdict.evidence])
+
+
+@pytest.mark.parametrize("name", ["venv", "pip", "compileall", "ruff"])
+def test_programs_in_the_working_directory_are_not_run_by_the_judge(
+    shop: Path, material: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    here = tmp_path / "here"
+    here.mkdir()
+    (here / f"{name}.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w').close()\nraise SystemExit(0)\n")
+    monkeypatch.chdir(here)
+    unpack_material(material, tmp_path / "unpacked")
+    delivered = Result(records(shop)["refund"], _output(), 1)
+    (tmp_path / "out").mkdir()
+    write_test_files([delivered], batch_facts(), tmp_path / "out")
+    if name in {"venv", "pip"}:
+        prepare_environment([], CacheFolder(tmp_path / "cache"))
+    assert not (tmp_path / "ran").exists()
+
+
+def _output() -> dict[str, Any]:
+    names = {"target": "shop/cart.py:refund", "module": "shop.cart"}
+    return {"code": RIGHT["refund"], "tests": ["test_refund"], "verified": False, "unverified_because": "", **names}
 
 
 JUDGE = """

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 from batchgen.data_types.contract import Record
 from batchgen.data_types.test_code import TEST_CODE
+from batchgen.data_types.test_code.options import TestCodeOptions
 from batchgen.errors import SourceNotFound, SourceUnreadable
 from batchgen.sources import archive, open_source
 from batchgen.sources.git_repository import parse_address
@@ -375,3 +376,36 @@ def test_what_is_no_installed_python_package_is_told(tmp_path: Path, name: str, 
     with pytest.raises(SourceNotFound) as caught, open_source(f"package:{name}", work_dir=tmp_path, s3=None):
         pass
     assert told in caught.value.problem
+
+
+@pytest.mark.parametrize("folder", ["shop-1/.git", "shop-1/.GIT", "shop-1"])
+def test_the_settings_of_a_repository_in_an_archive_run_nothing(tmp_path: Path, folder: str) -> None:
+    """As a repository, and as a bare one whose settings name a tree."""
+    ran = tmp_path / "ran"
+    tree = "" if folder != "shop-1" else "bare = false\n worktree = .\n"
+    config = (
+        f'[core]\n repositoryformatversion = 0\n {tree}fsmonitor = touch {ran}\n[filter "x"]\n clean = touch {ran}\n'
+    )
+    sdist = write_tar(
+        tmp_path / "shop-1.tar.gz",
+        ("shop-1/shop/__init__.py", ""),
+        ("shop-1/shop/cart.py", CART),
+        (f"{folder}/HEAD", "ref: refs/heads/main\n"),
+        (f"{folder}/config", config),
+        (f"{folder}/objects/info/packs", ""),
+        (f"{folder}/refs/heads/x", ""),
+        (f"{folder}/info/attributes", "*.py filter=x\n"),
+    )
+    with (
+        open_source(sdist, work_dir=tmp_path / "work", s3=None) as source,
+        pytest.raises(SourceUnreadable, match="what changed"),
+    ):
+        list(TEST_CODE.fetcher().fetch(source, TestCodeOptions(since="HEAD")))
+    assert not ran.exists()
+
+
+def test_an_archive_that_is_too_deep_is_refused(tmp_path: Path) -> None:
+    deep = write_tar(tmp_path / "deep.tar.gz", ("a/" * 400 + "b.py", CART))
+    with pytest.raises(SourceUnreadable, match="deep"), open_source(deep, work_dir=tmp_path / "work", s3=None):
+        pass
+    assert list((tmp_path / "work").iterdir()) == []

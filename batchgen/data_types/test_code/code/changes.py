@@ -82,7 +82,9 @@ def _path(text: str) -> str:
 @contextmanager
 def _git(folder: Path, location: str, *arguments: str) -> Iterator[IO[bytes]]:
     """Give what git says, as a file to be read: a diff may be long."""
-    command = ["git", "-c", "core.quotePath=false", "-c", "core.fsmonitor=false", *arguments]
+    # No bare repository that only lies in the source: its settings could name programs.
+    settings = ("core.quotePath=false", "core.fsmonitor=false", "safe.bareRepository=explicit")
+    command = ["git", *(part for setting in settings for part in ("-c", setting)), *arguments]
     kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     environment = kept | {"LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0"}
     with tempfile.TemporaryFile() as output:

@@ -117,7 +117,7 @@ def _format(folder: Path, packages: list[str]) -> None:
         ["format", *options],
     ):
         done = subprocess.run(
-            [sys.executable, "-m", "ruff", *command, str(folder / "tests")],
+            [sys.executable, "-I", "-m", "ruff", *command, str(folder / "tests")],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

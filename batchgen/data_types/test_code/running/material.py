@@ -59,7 +59,7 @@ def unpack_material(packed: Path, folder: Path) -> None:
     (folder / SOURCE).mkdir(exist_ok=True)
     readable(folder)
     subprocess.run(
-        [sys.executable, "-m", "compileall", "-q", "-j", "1", str(folder / SOURCE)],
+        [sys.executable, "-I", "-m", "compileall", "-q", "-j", "1", str(folder / SOURCE)],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         timeout=_COMPILE_S,

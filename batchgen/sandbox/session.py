@@ -267,8 +267,50 @@ def base_id(test: str) -> str:
     return test.partition("[")[0]
 
 
+_EVENTS: dict[str, dict[str, tuple[type, ...]]] = {
+    "collected": {"tests": (list,)},
+    "not_collected": {"error": (str,)},
+    "start": {"test": (str,)},
+    "finish": {"test": (str,)},
+    "phase": {
+        "test": (str,),
+        "phase": (str,),
+        "outcome": (str,),
+        "xfail": (bool,),
+        "kind": (str,),
+        "assertion": (bool,),
+        "error": (str,),
+        "seconds": (int, float),
+    },
+    "lines": {"path": (str,), "test": (str,), "lines": (list,)},
+    "end": {"status": (int,)},
+}
+"""What the runner tells: the fields of each event and their types. Anything else was told by somebody else."""
+_OUTCOMES = frozenset({"passed", "failed", "skipped"})
+
+
+def _is_genuine(event: Any) -> bool:
+    """Tell whether an event has the form of the runner's own."""
+    if not isinstance(event, dict) or not isinstance(event.get("event"), str) or event["event"] not in _EVENTS:
+        return False
+    fields = _EVENTS[event["event"]]
+    if not all(isinstance(event.get(name), types) for name, types in fields.items()):
+        return False
+    if not all(isinstance(each, str) for each in event.get("tests", ())):
+        return False
+    if not all(type(each) is int for each in event.get("lines", ())):
+        return False
+    return "outcome" not in fields or event["outcome"] in _OUTCOMES
+
+
 def _read(answer: dict[str, Any]) -> RunReport:
-    """Put the events of a run together."""
+    """Put the events of a run together; events that are none make it a forged report."""
+    if not all(map(_is_genuine, answer["events"])):
+        return RunReport("forged_report", {}, [], output=answer["output"], seconds=answer["seconds"])
+    return _put_together(answer)
+
+
+def _put_together(answer: dict[str, Any]) -> RunReport:
     tests: dict[str, TestRun] = {}
     collected: list[str] = []
     executed: dict[str, set[int]] = {}

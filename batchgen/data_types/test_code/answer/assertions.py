@@ -64,13 +64,17 @@ def _reads(function: FunctionNode) -> tuple[set[str], bool]:
 
 
 def _swallowed(function: FunctionNode) -> set[ast.AST]:
-    """Return what stands in a `try` (or `suppress`) that lets no failed assertion out."""
+    """Return what stands in a `try`, `suppress` or `raises` that lets no failed assertion out."""
     found: set[ast.AST] = set()
     for node in ast.walk(function):
-        if (isinstance(node, ast.Try | ast.TryStar) and any(map(_swallows, node.handlers))) or (
-            isinstance(node, ast.With) and any(_suppresses(item.context_expr) for item in node.items)
-        ):
+        if isinstance(node, ast.Try | ast.TryStar):
+            swallows = any(map(_swallows, node.handlers))
+        else:
+            swallows = isinstance(node, ast.With | ast.AsyncWith) and any(_takes(item, node) for item in node.items)
+        if swallows and isinstance(node, ast.Try | ast.TryStar | ast.With | ast.AsyncWith):
             found.update(inner for statement in node.body for inner in ast.walk(statement))
+            if isinstance(node, ast.With | ast.AsyncWith):
+                found.update(inner for item in node.items for inner in ast.walk(item))
     return found
 
 
@@ -84,11 +88,14 @@ def _swallows(handler: ast.ExceptHandler) -> bool:
     return "fail" not in named and not any(isinstance(item, ast.Raise | ast.Assert) for item in inner)
 
 
-def _suppresses(call: ast.expr) -> bool:
-    if not isinstance(call, ast.Call):
+def _takes(item: ast.withitem, block: ast.With | ast.AsyncWith) -> bool:
+    """Tell whether a context takes failed assertions: `suppress`, or `raises` around an `assert` of the test's own."""
+    call = item.context_expr
+    if not isinstance(call, ast.Call) or not any(_is_broad(inner) for each in call.args for inner in ast.walk(each)):
         return False
     name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
-    return name == "suppress" and any(map(_is_broad, call.args))
+    holds_assert = any(isinstance(inner, ast.Assert) for statement in block.body for inner in ast.walk(statement))
+    return name == "suppress" or (name in {"raises", "assertRaises"} and holds_assert)
 
 
 def _is_broad(node: ast.AST) -> bool:

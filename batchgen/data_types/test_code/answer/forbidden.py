@@ -7,6 +7,7 @@ called (the tests of a package `subprocess` call it).
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable
 
 _MODULES = {
@@ -33,6 +34,10 @@ _FORBIDDEN_IMPORTS = frozenset(
     | {f"_pytest.{name}" for name in ("config", "hookspec", "main", "reports", "runner", "terminal")}
 )
 _RUNNER_ATTRIBUTES = frozenset({"pluginmanager", "_pytest"})
+_RUNNER_TEXT = re.compile(
+    r"_pytest(?:\.\w+)*$"
+    r"|pytest_(?:plugins|\w*_(?:call|makereport|logreport|protocol|setup|teardown))$"
+)
 _EXITS = frozenset({"exit", "quit"})
 
 
@@ -66,10 +71,18 @@ def _mentioned(node: ast.AST, bound: dict[str, set[str]]) -> Iterable[str]:
         return [alias.name for alias in node.names]
     if isinstance(node, ast.ImportFrom):
         return [f"{node.module}.{alias.name}" for alias in node.names] if node.module and not node.level else []
-    is_hook = isinstance(node, ast.FunctionDef) and node.name.startswith("pytest_")
-    if is_hook or (isinstance(node, ast.Attribute) and node.attr in _RUNNER_ATTRIBUTES):
+    if _is_of_the_runner(node) or (isinstance(node, ast.Attribute) and node.attr in _RUNNER_ATTRIBUTES):
         return ["_pytest"]
     return _called(node, bound) if isinstance(node, ast.Call) else []
+
+
+def _is_of_the_runner(node: ast.AST) -> bool:
+    """Tell whether it defines or names a hook or a plugin of pytest, or a module of its insides, be it by text."""
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return node.name.startswith("pytest_")
+    if isinstance(node, ast.Name):
+        return isinstance(node.ctx, ast.Store) and node.id.startswith("pytest_")
+    return isinstance(node, ast.Constant) and isinstance(node.value, str) and bool(_RUNNER_TEXT.match(node.value))
 
 
 def _called(node: ast.Call, bound: dict[str, set[str]]) -> list[str]:

@@ -19,12 +19,12 @@ _NOT_OF_CALLS = ("<generic parameters of ", "__annotate__")
 _RUN_WHERE_THEY_STAND = frozenset({"<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>"})
 _OPTIMIZED = 0x1
 """The flag of a function's code (`inspect.CO_OPTIMIZED`), which that of a class body or a module lacks."""
-_RAISE = "raise RuntimeError('sabotaged'{lines})"
+_RAISE = "raise RuntimeError('{word}'{lines})"
 _DEAD_CLASS = (
     "class {name}(metaclass=type('Sabotaged', (type,), {{"
-    "'__call__': lambda *_, **_k: (_ for _ in ()).throw(RuntimeError('sabotaged')), "
+    "'__call__': lambda *_, **_k: (_ for _ in ()).throw(RuntimeError('{word}')), "
     "'__getattribute__': lambda cls, name: type.__getattribute__(cls, name) if name[:2] == name[-2:] == '__' "
-    "else (_ for _ in ()).throw(RuntimeError('sabotaged'))}}{lines})): pass"
+    "else (_ for _ in ()).throw(RuntimeError('{word}'))}}{lines})): pass"
 )
 """A class that cannot be called or read from; what Python itself reads (`__name__`, `__mro__`) is left to it."""
 
@@ -39,8 +39,8 @@ def runtime_lines(source: str, first: int, last: int) -> frozenset[int]:
     return frozenset(line for line in _called_lines(source) if first <= line <= last)
 
 
-def sabotage(source: str, first: int, last: int) -> tuple[Edit, ...]:
-    """Return edits after which whatever the lines `first` to `last` do raises `RuntimeError('sabotaged')`.
+def sabotage(source: str, first: int, last: int, word: str = "sabotaged") -> tuple[Edit, ...]:
+    """Return edits after which whatever the lines `first` to `last` do raises RuntimeError(word).
 
     The bodies of all functions that the lines touch give way, nested ones with the function around them, unless the
     lines are exactly the nested one. Where they touch none, the class around or in them gives way to one that cannot
@@ -51,7 +51,7 @@ def sabotage(source: str, first: int, last: int) -> tuple[Edit, ...]:
         return ()
     positions = Positions(source)
     found: Sequence[Definition] = _functions_at(tree, first, last) or _classes_at(tree, first, last)
-    return tuple(_dead(node, source, positions) for node in found)
+    return tuple(_dead(node, source, positions, word) for node in found)
 
 
 @lru_cache(maxsize=4)
@@ -136,11 +136,11 @@ def _definitions(tree: ast.Module) -> Iterator[Definition]:
             pending.extend(reversed(list(ast.iter_child_nodes(node))))
 
 
-def _dead(node: Definition, source: str, positions: Positions) -> Edit:
+def _dead(node: Definition, source: str, positions: Positions, word: str) -> Edit:
     """The line feeds of what goes stay, inside parentheses, where they mean nothing."""
     end = positions.end(node)
     start = positions.start(node if isinstance(node, ast.ClassDef) else node.body[0])
     lines = "\n" * source.count("\n", start, end)
     if isinstance(node, ast.ClassDef):
-        return Edit(start, end, _DEAD_CLASS.format(name=node.name, lines=lines))
-    return Edit(start, end, _RAISE.format(lines=lines))
+        return Edit(start, end, _DEAD_CLASS.format(name=node.name, lines=lines, word=word))
+    return Edit(start, end, _RAISE.format(lines=lines, word=word))

@@ -28,6 +28,7 @@ RUN_RUNGS = (
     "assertion_failed",
     "target_not_reached",
     "unstable",
+    "cannot_fail",
     "survives_sabotage",
     "suspected_bug",
 )

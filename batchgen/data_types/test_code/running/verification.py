@@ -6,6 +6,7 @@ Every seed and order is fixed, so that the same draft gets the same verdict on e
 from __future__ import annotations
 
 import ast
+import hashlib
 import time
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
@@ -18,6 +19,7 @@ from batchgen.data_types.test_code.answer.pruning import only
 from batchgen.data_types.test_code.code.edits import apply
 from batchgen.data_types.test_code.code.parsing import NotPython, parse
 from batchgen.data_types.test_code.code.segment import runtime_lines, sabotage
+from batchgen.data_types.test_code.running.canary import with_failing_tests
 from batchgen.data_types.test_code.running.mutation import Mutant, mutants
 from batchgen.data_types.test_code.running.verdict import Evidence, SuspectedBug, Verified, refusal
 from batchgen.sandbox import Run, RunReport, Sandbox, Session, TestRun
@@ -33,6 +35,8 @@ _ORDERS: tuple[tuple[Literal["reversed", "shuffled"], int], ...] = (
 _MORE_ORDERS = (21, 22, 23, 24, 25, 26)
 """For tests that may depend on chance: what they use, or what they execute, says so."""
 _MOST_ROUNDS = 3
+_FAILS = frozenset({"assertion_failed", "raised_error", "fixture_error"})
+_NOT_IMPORTED = frozenset({"import_error", "collection_error"})
 _CHANCE = frozenset({"random", "time", "datetime", "uuid", "secrets", "threading", "asyncio", "concurrent", "tempfile"})
 _NOT_A_TEST_ERROR = 2_000
 
@@ -74,6 +78,8 @@ class Verification:
         self._runtime = runtime_lines(segment.source, segment.first, segment.last)
         self._reached: set[int] = set()
         self._time_limit_s = time_limit_s
+        self._word = hashlib.sha256(f"{segment.source}{draft.code}".encode()).hexdigest()[:12]
+        """What controls raise: the same for the same draft, and known to no test."""
         self._ends_at = time.monotonic() + _BUDGET * time_limit_s
         self._log = ""
         self._quick_s = time_limit_s
@@ -84,9 +90,16 @@ class Verification:
         with self._sandbox.session(hash_seed=1) as session:
             first, suspects = self._first_run(session)
             kept = [test for test, outcome in first.items() if outcome.passed]
-            kept = self._without_the_lifeless(session, kept)
+            kept = self._without_the_deaf(session, kept)
+            dead, untold = self._without_the_lifeless(session, kept)
+            kept = [test for test in kept if test in dead or test in untold]
             evidence = {test: Evidence(sorted(first[test].lines)) for test in kept}
             tried = self._note_kills(session, kept, evidence) if kept else []
+            for test in untold:
+                if not evidence[test].kills:
+                    why = "Without the target it cannot be imported, and it notices no change."
+                    self._refuse(test, "survives_sabotage", why)
+                    kept.remove(test)
         if kept or suspects:
             with self._sandbox.session(hash_seed=2) as session:
                 kept = self._without_the_unstable(session, kept, first)
@@ -128,17 +141,34 @@ class Verification:
                 self._refuse(test, outcome.reason, outcome.detail)
         return outcomes, suspects
 
-    def _without_the_lifeless(self, session: Session, kept: list[str]) -> list[str]:
-        """Leave out the tests that pass although the target's body only raises."""
+    def _without_the_deaf(self, session: Session, kept: list[str]) -> list[str]:
+        """Leave out the tests that are not seen to fail when they raise AssertionError at once."""
         if not kept:
             return []
-        edits = sabotage(self._segment.source, self._segment.first, self._segment.last)
+        code = with_failing_tests(self._only(kept), self._word)
+        outcomes = self._outcomes(session, Run(self._time_limit_s, code=code), kept)
+        for test in kept:
+            if outcomes[test].reason != "assertion_failed":
+                self._refuse(test, "cannot_fail", "It is not seen to fail where its first line fails.")
+        return [test for test in kept if outcomes[test].reason == "assertion_failed"]
+
+    def _without_the_lifeless(self, session: Session, kept: list[str]) -> tuple[list[str], list[str]]:
+        """Leave out the tests that do not fail by themselves although the target's body only raises.
+
+        Returns those that do, and those of which that cannot be told: the target is needed to import them.
+        """
+        if not kept:
+            return [], []
+        edits = sabotage(self._segment.source, self._segment.first, self._segment.last, self._word)
         variant = (self._segment.path, apply(self._segment.source, edits))
         outcomes = self._outcomes(session, Run(self._time_limit_s, code=self._only(kept), variant=variant), kept)
+        untold = [test for test in kept if outcomes[test].reason in _NOT_IMPORTED]
+        dead = [test for test in kept if outcomes[test].reason in _FAILS]
         for test, outcome in outcomes.items():
-            if outcome.passed:
-                self._refuse(test, "survives_sabotage", "It passes although the target's body is replaced by `raise`.")
-        return [test for test in kept if not outcomes[test].passed]
+            if test not in untold and test not in dead:
+                how = "It passes" if outcome.passed else f"It is not seen to fail ({outcome.reason})"
+                self._refuse(test, "survives_sabotage", f"{how} although the target's body is replaced by `raise`.")
+        return dead, untold
 
     def _note_kills(self, session: Session, kept: list[str], evidence: dict[str, Evidence]) -> list[Mutant]:
         """Run the tests on a handful of mutants of the segment, and note which test notices which."""
@@ -304,10 +334,11 @@ def _trimmed(text: str) -> str:
 
 
 def _is_killed_by(report: RunReport, test: str) -> bool:
-    if report.not_collected:
-        return True
+    """Tell whether a test itself failed, or ran when the time was over; what keeps the file from running is no kill."""
     ran = report.tests.get(test)
-    return report.running == test or (ran is not None and ran.outcome == "failed")
+    if report.outcome == "time_limit":
+        return report.running == test or (ran is not None and ran.outcome == "failed")
+    return report.outcome == "finished" and ran is not None and ran.outcome == "failed"
 
 
 def _text_of(code: str, test: str) -> str:

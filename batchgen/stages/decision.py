@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from batchgen.data_types import PromptGeneratorFactory, get_data_type, parse_options
-from batchgen.data_types.contract import Record, ResultStrategy, UnknownPart
+from batchgen.data_types.contract import InseparablePart, Record, ResultStrategy, UnknownPart
 from batchgen.errors import DecisionRefused
 from batchgen.models import Batch, Iteration, ProcessedBatchData
 from batchgen.stages.ledger import BAD_SOURCE_ROW, LedgerEntry, LedgerFiles, LedgerWriter, RecordState, Standing, walk
@@ -131,7 +131,11 @@ class _PartsRejector:
         if self._action is not Action.REJECT:
             advice = "Reject it, or send back the whole record."
             raise DecisionRefused(self._batch_id, f"{min(there)} is a part of a record, which cannot be sent", advice)
-        left = self._strategy.without(output, set(there.values()), self._note)
+        try:
+            left = self._strategy.without(output, set(there.values()), self._note)
+        except InseparablePart:
+            problem = f"the rest of its record cannot stand without {min(there)}"
+            raise DecisionRefused(self._batch_id, problem, "Reject the whole record.") from None
         if left is None:
             return set(there), None
         return set(there), orjson.dumps(fields | {"output": left}, option=orjson.OPT_APPEND_NEWLINE)
@@ -139,6 +143,8 @@ class _PartsRejector:
     def _has(self, output: Any, part: str) -> bool:
         try:
             self._strategy.without(output, {part}, self._note)
+        except InseparablePart:
+            return True
         except UnknownPart:
             return False
         return True

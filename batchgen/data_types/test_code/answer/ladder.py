@@ -13,7 +13,7 @@ from batchgen.data_types.test_code.answer.assertions import asserting
 from batchgen.data_types.test_code.answer.collection import CollectedTest, collect
 from batchgen.data_types.test_code.answer.forbidden import forbidden
 from batchgen.data_types.test_code.answer.patching import patches_target
-from batchgen.data_types.test_code.answer.pruning import only
+from batchgen.data_types.test_code.answer.pruning import only, with_hidden_imports
 from batchgen.data_types.test_code.answer.target_use import Mentions, TargetName, mentions, redefines, uses, uses_module
 from batchgen.data_types.test_code.code.definitions import FunctionNode, is_main_guard
 from batchgen.data_types.test_code.code.parsing import NotPython, parse
@@ -57,6 +57,7 @@ def climb(code: str, target: TargetName, *, is_run: bool = False) -> SoundDraft 
 
     A draft that is run afterwards need not name the target: to use its module is enough, the run tells the rest.
     """
+    code = with_hidden_imports(code)
     tree = parse(code, compiled=True)
     if isinstance(tree, NotPython):
         return Refused("syntax_error", _syntax_error(code, tree))

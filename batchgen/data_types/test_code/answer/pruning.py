@@ -46,20 +46,26 @@ def only(code: str, tests: Collection[str]) -> str | None:
     return None
 
 
-def with_hidden_imports(code: str, names: Collection[str]) -> str:
-    """Return the file with these imported functions under names that pytest does not collect."""
+def with_hidden_imports(code: str) -> str:
+    """Return the file with imported functions `test*` under names that pytest does not collect.
+
+    Names that mean something else too, as a parameter does, stay.
+    """
     tree = parse(code)
     if isinstance(tree, NotPython):
         return code
-    positions, uses = Positions(code), _Uses(tree)
-    new = uses.new_names(names)
+    uses = _Uses(tree)
+    aliases = {alias.asname or alias.name: alias for alias in uses.imports}
+    new = uses.new_names([name for name in aliases if name.startswith("test") and not uses.binds(name)])
+    if not new:
+        return code
+    positions = Positions(code)
     edits = list(uses.renamed(positions, new, {}))
-    for alias in uses.imports:
-        bound = alias.asname or alias.name
-        if bound in new:
-            start = positions.offset(alias.lineno, alias.col_offset)
-            end = positions.offset(alias.end_lineno or alias.lineno, alias.end_col_offset or 0)
-            edits.append(Edit(start, end, f"{alias.name} as {new[bound]}"))
+    for name, hidden in new.items():
+        alias = aliases[name]
+        start = positions.offset(alias.lineno, alias.col_offset)
+        end = positions.offset(alias.end_lineno or alias.lineno, alias.end_col_offset or 0)
+        edits.append(Edit(start, end, f"{alias.name} as {hidden}"))
     return apply(code, edits)
 
 
@@ -164,6 +170,7 @@ class _Uses:
         self._attributes: dict[str, list[ast.Attribute]] = defaultdict(list)
         self._strings: dict[str, list[int]] = defaultdict(list)
         self._defined: set[str] = set()
+        self._others: set[str] = set()
         classes: set[str] = set()
         for node in ast.walk(tree):
             if isinstance(node, ast.Name):
@@ -174,6 +181,10 @@ class _Uses:
                 self._strings[node.value].append(node.lineno)
             elif isinstance(node, ast.ImportFrom):
                 self.imports += node.names
+            elif isinstance(node, ast.arg):
+                self._others.add(node.arg)
+            elif isinstance(node, ast.Global | ast.Nonlocal):
+                self._others.update(node.names)
             elif isinstance(node, Definition):
                 self._defined.add(node.name)
                 classes |= {node.name} if isinstance(node, ast.ClassDef) else set()
@@ -184,6 +195,12 @@ class _Uses:
         if owner is None:
             return any(name.lineno not in gone for name in self._names[node.name] if isinstance(name.ctx, ast.Load))
         return any(member.lineno not in gone for member in self._members(node.name))
+
+    def binds(self, name: str) -> bool:
+        """Tell whether the file gives the name a meaning by anything but an import, or names it in a string."""
+        assigned = any(not isinstance(node.ctx, ast.Load) for node in self._names[name])
+        times = sum((alias.asname or alias.name) == name for alias in self.imports)
+        return assigned or times > 1 or name in self._others | self._defined or name in self._strings
 
     def mentions(self, name: str, gone: set[int]) -> bool:
         """Tell whether anything outside the lines that go names the class, if only in a string."""

@@ -36,6 +36,9 @@ class Answer:
 
     text: str = ""
     refusal: str | None = None
+    tool_calls: tuple[tuple[str, str], ...] = ()
+    """(function, its arguments as JSON) at /v1/chat/completions: the caller is to call them and ask again"""
+
     finish_reason: str = "stop"
     """``length`` and ``content_filter`` become ``incomplete`` at /v1/responses"""
 

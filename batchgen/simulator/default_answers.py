@@ -9,6 +9,7 @@ from batchgen.simulator.generated_tests import generated_test
 from batchgen.simulator.json_schema import SchemaAnswer
 from batchgen.simulator.prompt_facts import PromptFacts
 from batchgen.simulator.prompt_text import user_text
+from batchgen.simulator.tool_calls import tool_answer
 
 OPENINGS = ("In short", "Briefly", "To sum up", "In plain words", "Put simply")
 CLOSINGS = (
@@ -24,6 +25,9 @@ def default_script(request: AnswerRequest) -> Answer:
     body = request.body
     if request.endpoint == "/v1/embeddings":
         return Answer()
+    called = tool_answer(body)
+    if called is not None:
+        return called
     prompt = user_text(body)
     wanted = _format(body)
     if wanted is None:

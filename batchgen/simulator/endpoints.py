@@ -92,11 +92,14 @@ def _cut(text: str, limit: Any) -> tuple[str, bool]:
 
 def _chat_completion(body: dict[str, Any], answer: Answer, unique: str) -> Built:
     text, cut = _cut(answer.text, body.get("max_completion_tokens", body.get("max_tokens")))
-    usage = _usage(body, answer, answer.refusal or text)
+    usage = _usage(body, answer, answer.refusal or "".join(map("".join, answer.tool_calls)) or text)
     message: dict[str, Any] = {"role": "assistant", "content": text, "refusal": None, "annotations": []}
     if answer.refusal is not None:
         message |= {"content": None, "refusal": answer.refusal}
     reason = "length" if cut else answer.finish_reason
+    if answer.tool_calls:
+        reason, calls = "tool_calls", enumerate(answer.tool_calls)
+        message |= {"content": None, "tool_calls": [_tool_call(f"{unique}{at}", *call) for at, call in calls]}
     made: dict[str, Any] = {
         "id": f"chatcmpl-{unique}",
         "object": "chat.completion",
@@ -119,6 +122,10 @@ def _chat_completion(body: dict[str, Any], answer: Answer, unique: str) -> Built
         "system_fingerprint": FINGERPRINT,
     }
     return Built(made, usage)
+
+
+def _tool_call(unique: str, name: str, arguments: str) -> dict[str, Any]:
+    return {"id": f"call_{unique}", "type": "function", "function": {"name": name, "arguments": arguments}}
 
 
 def _response(body: dict[str, Any], answer: Answer, unique: str) -> Built:

@@ -123,6 +123,12 @@ def _language(_place: Place, _facts: PromptFacts) -> str:
     return "en"
 
 
+def _template(_place: Place, facts: PromptFacts) -> str:
+    columns = [name for name in facts.columns if "'" not in name and "\\" not in name]
+    told = ", ".join(f"{name} {{{{ row['{name}'] }}}}" for name in columns)
+    return f"Write about this: {told or facts.subject}"
+
+
 def _phrase(place: Place, facts: PromptFacts) -> str:
     words = facts.words or ["simulated"]
     start = facts.below(len(words), place.path)
@@ -139,6 +145,7 @@ _HINTS: tuple[tuple[re.Pattern[str], Callable[[Place, PromptFacts], str]], ...] 
     (re.compile(r"keyword|(^|_)tags?$|seo"), _keyword),
     (re.compile(r"categor"), _category),
     (re.compile(r"language|locale"), _language),
+    (re.compile(r"(^|_)template$"), _template),
 )
 
 

@@ -125,6 +125,7 @@ class BatchFacts:
     refused: int
     failed: int
     cost_usd: Decimal
+    cost_by_iteration: tuple[Decimal, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from batchgen.data_types.contract import (
 from batchgen.data_types.declared.options import DeclaredOptions
 from batchgen.data_types.structured.answer import AnswerForm
 from batchgen.data_types.structured.judging import judge_structured
+from batchgen.data_types.structured.report.page import write_report
 from batchgen.data_types.structured.tables import write_tables
 
 
@@ -34,7 +35,7 @@ class DeclaredResultStrategy(ResultStrategy[DeclaredOptions]):
         return judge_structured(self._form, text, record.data, self.options.declaration.rules)
 
     def write_objects(self, outcomes: Callable[[], Iterator[Outcome]], facts: BatchFacts, folder: Path) -> ReportPart:
-        """Write results.csv and results.parquet."""
+        """Write results.csv, results.parquet and report.html."""
         declaration = self.options.declaration
         write_tables(outcomes, declaration.unchanged, declaration.fields, folder)
-        return ReportPart()
+        return write_report(outcomes, facts, declaration.fields, folder)

@@ -125,13 +125,36 @@ class InvalidDeclaration(InputError):
 
 
 @dataclass(eq=False)
-class UnknownModel(InputError):
+class InvalidModelError(InputError):
+    """A policy does not let this service use this model; `why` ends the sentence that tells what to do."""
+
+    code = "invalid_model"
+    template = "Model {model} not allowed for service {service}; allowed: {allowed}."
+    remedy_template = "{why}: take one of these, or allow it in the file that BATCHGEN_MODEL_POLICIES names."
+    model: str
+    service: str = ""
+    allowed: str = ""
+    why: str = ""
+
+
+@dataclass(eq=False)
+class UnknownModel(InvalidModelError):
     """The model catalogue does not hold this model."""
 
     code = "unknown_model"
-    template = "The catalogue holds no model {model!r} for batches."
+    template = "The catalogue holds no model {model!r}."
     remedy_template = "Known models: {known}."
-    model: str
+    known: str = ""
+
+
+@dataclass(eq=False)
+class UnknownService(InputError):
+    """No model policy has this name."""
+
+    code = "unknown_service"
+    template = "There is no model policy for a service {name!r}."
+    remedy_template = "Services with one: {known}."
+    name: str
     known: str
 
 

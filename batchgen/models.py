@@ -259,6 +259,8 @@ class Job(Frozen):
     """XXH3 (128 bits) over all records as they were fetched: tells whether a source is the same."""
     options: dict[str, Any]
     model: str
+    model_reason: str = ""
+    """Why it is this model: named, a default, or how `auto` chose it."""
     endpoint: Endpoint
     max_retries: int
     records: int

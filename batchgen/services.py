@@ -17,6 +17,7 @@ from batchgen.logging import configure_library_logging
 from batchgen.models import Batch, Job
 from batchgen.openai_client.catalog import ModelCatalog
 from batchgen.openai_client.manager import OpenAIClientManager
+from batchgen.openai_client.policies import ModelPolicies
 from batchgen.settings import Settings
 from batchgen.stages.advance import Stages, advance
 from batchgen.stages.analysis import CsvAnalyzer
@@ -48,6 +49,7 @@ class Services:
         configure_library_logging()
         self.settings = settings
         self.catalog = ModelCatalog.load(settings.model_catalog)
+        self.policies = ModelPolicies.load(self.catalog, settings.model_policies)
 
     def __enter__(self) -> Self:
         return self
@@ -118,7 +120,7 @@ class Services:
             ids=self.ids,
             objects=self._objects,
             api=self.api,
-            catalog=self.catalog,
+            policies=self.policies,
             workspace=self.workspace,
             s3=self.s3,
             usage_tier=self.settings.openai_usage_tier,
@@ -131,7 +133,7 @@ class Services:
         """What looks at a job before it is one."""
         from batchgen.openai_client.sync_calls import SyncCalls  # noqa: PLC0415 - the SDK takes a second to import
 
-        return Previewer(calls=SyncCalls(self.openai), catalog=self.catalog, workspace=self.workspace, s3=self.s3)
+        return Previewer(calls=SyncCalls(self.openai), policies=self.policies, workspace=self.workspace, s3=self.s3)
 
     @cached_property
     def analyzer(self) -> CsvAnalyzer:
@@ -139,7 +141,7 @@ class Services:
         from batchgen.openai_client.sync_calls import SyncCalls  # noqa: PLC0415 - as above
 
         return CsvAnalyzer(
-            uploads=self.uploads, calls=SyncCalls(self.openai), catalog=self.catalog, workspace=self.workspace
+            uploads=self.uploads, calls=SyncCalls(self.openai), policies=self.policies, workspace=self.workspace
         )
 
     @cached_property

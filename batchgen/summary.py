@@ -19,6 +19,7 @@ def summarize(job: Job, batches: list[Batch]) -> dict[str, Any]:
         "job_id": job.job_id,
         "data_type": job.data_type,
         "model": job.model,
+        "model_reason": job.model_reason,
         "source": job.source,
         "status": status.value,
         "records": job.records,

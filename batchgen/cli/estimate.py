@@ -11,7 +11,6 @@ import click
 from batchgen.cli.connections import load_settings
 from batchgen.cli.job_options import job_options, request
 from batchgen.cli.output import json_option, print_json, say
-from batchgen.openai_client.catalog import ModelCatalog
 from batchgen.services import Services
 from batchgen.stages.estimate import estimate_job
 from batchgen.stages.intake import JobRequest
@@ -30,13 +29,15 @@ def show_estimate(wanted: JobRequest, *, as_json: bool) -> int:
     """Read the source, count, print; nothing is recorded or sent."""
     settings = load_settings()
     with Services(settings) as services, tempfile.TemporaryDirectory(prefix="batchgen-") as folder:
-        catalog = ModelCatalog.load(settings.model_catalog)
-        estimated = estimate_job(wanted, Path(folder), catalog=catalog, s3=services.s3, cache=services.workspace.cache)
+        estimated = estimate_job(
+            wanted, Path(folder), policies=services.policies, s3=services.s3, cache=services.workspace.cache
+        )
     if as_json:
         print_json(
             {
                 "data_type": wanted.data_type,
                 "model": estimated.model,
+                "model_reason": estimated.model_reason,
                 "records": estimated.records,
                 "requests": estimated.requests,
                 "batches": estimated.batches,
@@ -48,6 +49,6 @@ def show_estimate(wanted: JobRequest, *, as_json: bool) -> int:
         say(
             f"{estimated.records:,} records, {estimated.requests:,} requests in {estimated.batches} batches; "
             f"{estimated.input_tokens:,} input tokens cost ${dollars(estimated.input_cost_usd)} with {estimated.model} "
-            "at batch price. Output tokens come on top. Nothing was sent."
+            f"({estimated.model_reason}) at batch price. Output tokens come on top. Nothing was sent."
         )
     return 0

@@ -13,8 +13,10 @@ from batchgen.data_types import get_data_type, parse_options, with_declaration
 from batchgen.errors import UsageError
 from batchgen.models import Endpoint
 from batchgen.openai_client.catalog import ModelCatalog
+from batchgen.openai_client.policies import ModelPolicies
 from batchgen.settings import Settings
 from batchgen.stages.intake import JobRequest
+from batchgen.stages.model_choice import choose_model
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 _ENDPOINTS = {"chat": Endpoint.CHAT, "responses": Endpoint.RESPONSES}
@@ -53,9 +55,7 @@ def request(settings: Settings, *, name: str | None = None, **given: Any) -> Job
     values = with_declaration(given["data_type"], values, settings.types_dir)
     data_type = get_data_type(given["data_type"], values)
     parse_options(data_type, values)
-    if given["model"] is not None:
-        ModelCatalog.load(settings.model_catalog).choose(given["model"], data_type.required_capabilities)
-    return JobRequest(
+    wanted = JobRequest(
         data_type=data_type.name,
         source=given["source"],
         model=given["model"],
@@ -66,6 +66,9 @@ def request(settings: Settings, *, name: str | None = None, **given: Any) -> Job
         skip_bad_rows=given["skip_bad_rows"],
         name=name,
     )
+    policies = ModelPolicies.load(ModelCatalog.load(settings.model_catalog), settings.model_policies)
+    choose_model(wanted, data_type, policies)
+    return wanted
 
 
 def _option(text: str) -> tuple[str, Any]:

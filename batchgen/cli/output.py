@@ -55,6 +55,8 @@ def print_job(summary: dict[str, Any]) -> None:
     """A job and its batches as a table on stdout."""
     console = out()
     console.print(jobs_table([summary]))
+    if summary["model_reason"]:
+        console.print(f"Model {summary['model']}: {summary['model_reason']}.", markup=False)
     for line in notes(summary):
         console.print(line, markup=False)
 

@@ -227,10 +227,11 @@ class DataType(Generic[Options]):
     fetcher: type[DataFetcherStrategy[Options]]
     prompt_generator: type[PromptGenerator[Options]]
     result_strategy: type[ResultStrategy[Options]]
-    default_model: str = "gpt-4o-mini"
+    default_model: str | None = None
+    """None: that of its model policy, which has its name."""
+    fallback_policy: str | None = None
+    """The model policy that holds where none has its name."""
     default_max_retries: int = 3
-    required_capabilities: frozenset[str] = field(default_factory=frozenset)
-    """Capabilities of the catalogue that a model needs for it."""
 
     FEEDBACK_LIMIT: ClassVar[int] = 2_000
     """Characters of feedback that a prompt may get: longer texts cost more than they help."""

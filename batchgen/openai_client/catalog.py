@@ -1,49 +1,40 @@
-"""The model catalogue: which models there are, what they cost in a batch, how much of them may be enqueued."""
+"""The model catalogue: which models there are, what they can do, what they cost, how much of them may be enqueued."""
 
 from __future__ import annotations
 
 import re
-from contextlib import suppress
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from datetime import datetime
 from decimal import Decimal
 from functools import cache
 from importlib import resources
 from pathlib import Path
+from typing import Self
 
 import yaml
-from genai_prices import Usage as PricedUsage
-from genai_prices import calc_price
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from batchgen.errors import InvalidSetting, UnknownModel
 from batchgen.models import Usage
+from batchgen.openai_client.model_config import ModelConfig
+from batchgen.openai_client.prices import PriceList, configured_prices, known_prices
 
-BATCH_DISCOUNT = Decimal("0.5")
-"""What a batch costs of the ordinary price (OpenAI, Batch API guide)."""
-AUTO = "auto"
-_MILLION = Decimal(1_000_000)
 _SNAPSHOT = re.compile(r"^(?P<id>.+)-\d{4}-\d{2}-\d{2}$")
 _FINE_TUNED = re.compile(r"^ft:(?P<id>[^:]+)(:.*)?$")
-
-
-class ModelConfig(BaseModel):
-    """One model."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    id: str
-    input_price_per_1m: Decimal
-    cached_input_price_per_1m: Decimal | None = None
-    output_price_per_1m: Decimal
-    context_window: int
-    capabilities: frozenset[str]
-    enqueued_tokens: dict[int, int] = {}
-    """Batch queue limit in tokens, by usage tier."""
 
 
 class _CatalogFile(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     models: tuple[ModelConfig, ...]
+
+    @model_validator(mode="after")
+    def _names_each_once(self) -> Self:
+        twice = [name for name, count in Counter(model.model_id for model in self.models).items() if count > 1]
+        if twice:
+            raise ValueError(f"{twice[0]} stands in it more than once")
+        return self
 
 
 class ModelCatalog:
@@ -66,8 +57,34 @@ class ModelCatalog:
                 raise InvalidSetting(variable="BATCHGEN_MODEL_CATALOG", problem=problem) from error
         return cls({**shipped, **own}, own=frozenset(own))
 
+    def __iter__(self) -> Iterator[ModelConfig]:
+        """All models, with the prices of today, as the catalogue orders them."""
+        return (self.get(model) for model in self._models)
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The ids of all models."""
+        return tuple(self._models)
+
     def get(self, model: str) -> ModelConfig:
-        """A model by its id, a dated snapshot of it, or a fine-tuned one; raises UnknownModel."""
+        """A model by its id, a dated snapshot of it, or a fine-tuned one, with today's prices; raises UnknownModel."""
+        config = self.facts(model)
+        if config.model_id in self._own or (known := known_prices(config.model_id, batch=False)) is None:
+            return config
+        in_batch = known_prices(config.model_id, batch=True) or known
+        return config.model_copy(
+            update={
+                "input_price_per_1m": known.base.input,
+                "cached_input_price_per_1m": known.base.cached_input,
+                "output_price_per_1m": known.base.output,
+                "batch_input_price_per_1m": in_batch.base.input,
+                "batch_cached_input_price_per_1m": in_batch.base.cached_input,
+                "batch_output_price_per_1m": in_batch.base.output,
+            }
+        )
+
+    def facts(self, model: str) -> ModelConfig:
+        """The same, with the prices as they stand in the catalogue: for those who ask for none."""
         name = model
         if match := _FINE_TUNED.match(name):
             name = match["id"]
@@ -78,41 +95,62 @@ class ModelCatalog:
         except KeyError:
             raise UnknownModel(model=model, known=", ".join(sorted(self._models))) from None
 
-    def choose(self, model: str, capabilities: frozenset[str]) -> str:
-        """Return the model as it was named; for `auto`, the cheapest that has the capabilities."""
-        if model != AUTO:
-            self.get(model)
-            return model
-        able = [each for each in self._models.values() if capabilities <= each.capabilities]
-        if not able:
-            raise UnknownModel(model=model, known=", ".join(sorted(self._models)))
-        return min(able, key=lambda each: (each.input_price_per_1m + each.output_price_per_1m, each.id)).id
-
     def enqueued_limit(self, model: str, tier: int | None) -> int | None:
         """How many tokens of a model may wait in batches at once, where that is known."""
-        return None if tier is None else self.get(model).enqueued_tokens.get(tier)
+        return None if tier is None else self.facts(model).enqueued_tokens.get(tier)
 
-    def batch_cost(self, model: str, usage: Usage) -> Decimal:
-        """US dollars that these tokens cost in a batch."""
-        config = self.get(model)
-        cached = min(usage.cached_input_tokens, usage.input_tokens)  # some servers count the cached ones apart
-        priced = PricedUsage(
-            input_tokens=usage.input_tokens, cache_read_tokens=cached, output_tokens=usage.output_tokens
+    def prices(self, model: str, *, batch: bool, at: datetime | None = None) -> PriceList:
+        """The rates of a model, now or at a time; raises UnknownModel."""
+        config = self.facts(model)
+        if config.model_id in self._own:
+            return configured_prices(config, batch=batch)
+        return (
+            known_prices(model, batch=batch, at=at)
+            or known_prices(config.model_id, batch=batch, at=at)
+            or configured_prices(config, batch=batch)
         )
-        if config.id not in self._own:
-            with suppress(LookupError):
-                return calc_price(priced, model, provider_id="openai").total_price * BATCH_DISCOUNT
-        cached_price = config.cached_input_price_per_1m
-        full = (
-            (usage.input_tokens - cached) * config.input_price_per_1m
-            + cached * (config.input_price_per_1m if cached_price is None else cached_price)
-            + usage.output_tokens * config.output_price_per_1m
-        )
-        return full / _MILLION * BATCH_DISCOUNT
+
+    def price(
+        self, model: str, usage: Usage, *, batch: bool, largest: int | None = None, at: datetime | None = None
+    ) -> Decimal:
+        """US dollars that these tokens cost.
+
+        They are those of one request; or of many, and then `largest` is the input of the largest: the models since
+        GPT-5.4 cost more for requests above 272,000 input tokens.
+        """
+        rates = self.prices(model, batch=batch, at=at).rates(usage.input_tokens if largest is None else largest)
+        return rates.cost(usage)
+
+    def batch_cost(self, model: str, usage: Usage, *, largest: int | None = None) -> Decimal:
+        """US dollars that these tokens cost in a batch; `largest` as in `price`."""
+        return self.price(model, usage, batch=True, largest=largest)
+
+    def ordinary_cost(self, model: str, usage: Usage, *, largest: int | None = None) -> Decimal:
+        """US dollars that they cost when they are asked for one by one."""
+        return self.price(model, usage, batch=False, largest=largest)
+
+
+class _ShippedModels(Mapping[str, ModelConfig]):
+    """Reads the catalogue when it is first asked for a model, so that importing it costs nothing."""
+
+    def __getitem__(self, model: str) -> ModelConfig:
+        if model not in _shipped():
+            raise KeyError(model)
+        return ModelCatalog(_shipped()).get(model)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_shipped())
+
+    def __len__(self) -> int:
+        return len(_shipped())
+
+
+MODEL_CATALOG: Mapping[str, ModelConfig] = _ShippedModels()
+"""The models that ship with batchgen, by id, with today's prices; what a user's own file adds is in ModelCatalog."""
 
 
 def _parse(text: str) -> dict[str, ModelConfig]:
-    return {model.id: model for model in _CatalogFile.model_validate(yaml.safe_load(text)).models}
+    return {model.model_id: model for model in _CatalogFile.model_validate(yaml.safe_load(text)).models}
 
 
 @cache

@@ -7,7 +7,8 @@ import os
 import threading
 from typing import TYPE_CHECKING
 
-from batchgen.openai_client.catalog import ModelCatalog, ModelConfig
+from batchgen.openai_client.catalog import ModelCatalog
+from batchgen.openai_client.model_config import ModelConfig
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI, OpenAI

@@ -17,7 +17,8 @@ from batchgen.data_types.csv_analysis.options import CsvAnalysisOptions
 from batchgen.errors import AnalysisFailed, SourceNotFound
 from batchgen.models import Endpoint
 from batchgen.openai_client.answers import Failure, read_body
-from batchgen.openai_client.catalog import ModelCatalog
+from batchgen.openai_client.model_config import ModelCapability
+from batchgen.openai_client.policies import ModelPolicies
 from batchgen.sources.opened import OpenedSource
 from batchgen.stages.workspace import Workspace
 from batchgen.storage import object_names as names
@@ -34,12 +35,12 @@ class CsvAnalyzer:
     """Analyses files one by one, through the ordinary API."""
 
     def __init__(
-        self, *, uploads: BatchUploadManager, calls: SyncCalls, catalog: ModelCatalog, workspace: Workspace
+        self, *, uploads: BatchUploadManager, calls: SyncCalls, policies: ModelPolicies, workspace: Workspace
     ) -> None:
         """Take the connections."""
         self._uploads = uploads
         self._calls = calls
-        self._catalog = catalog
+        self._policies = policies
         self._workspace = workspace
 
     def analyze(
@@ -53,7 +54,7 @@ class CsvAnalyzer:
         if not path.is_file():
             raise SourceNotFound(source=str(path), problem="there is no such file")
         name = f"analysis-{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(4)}"
-        chosen = self._catalog.choose(model or CSV_ANALYSIS.default_model, CSV_ANALYSIS.required_capabilities)
+        chosen = self._policies.choose(model, CSV_ANALYSIS.name, needs=frozenset({ModelCapability.CHAT})).model
         key = names.analysis_input_key(name, path.suffix.lower())
         self._uploads.send(path, key)
         with self._workspace.folder(name) as folder:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from batchgen.models import Usage
-from batchgen.openai_client.catalog import ModelCatalog
+from batchgen.openai_client.policies import ModelPolicies
 from batchgen.openai_client.tokens import counter_for
 from batchgen.stages.intake import JobRequest, prepare
 
@@ -22,6 +22,7 @@ class Estimate:
     """A job before it is sent. Tokens are those of the input, a little more than OpenAI will count."""
 
     model: str
+    model_reason: str
     records: int
     requests: int
     batches: int
@@ -30,10 +31,10 @@ class Estimate:
 
 
 def estimate_job(
-    request: JobRequest, folder: Path, *, catalog: ModelCatalog, s3: Callable[[], S3Client] | None, cache: Path
+    request: JobRequest, folder: Path, *, policies: ModelPolicies, s3: Callable[[], S3Client] | None, cache: Path
 ) -> Estimate:
     """Read the source and count; `folder` takes the batch files meanwhile. Raises InputError."""
-    prepared = prepare(request, folder, catalog=catalog, usage_tier=None, s3=s3, cache=cache, pack=False)
+    prepared = prepare(request, folder, policies=policies, usage_tier=None, s3=s3, cache=cache, pack=False)
     count = counter_for(prepared.job.model)
     tokens = 0
     for file in prepared.files:
@@ -41,9 +42,10 @@ def estimate_job(
             tokens += sum(count(line) for line in lines)
     return Estimate(
         model=prepared.job.model,
+        model_reason=prepared.job.model_reason,
         records=prepared.job.records,
         requests=sum(file.requests for file in prepared.files),
         batches=len(prepared.files),
         input_tokens=tokens,
-        input_cost_usd=catalog.batch_cost(prepared.job.model, Usage(input_tokens=tokens)),
+        input_cost_usd=policies.catalog.batch_cost(prepared.job.model, Usage(input_tokens=tokens)),
     )

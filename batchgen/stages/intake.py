@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import islice
@@ -15,11 +16,12 @@ from structlog.stdlib import get_logger
 
 from batchgen.data_types import get_data_type, parse_options
 from batchgen.data_types.contract import BadRow, DataType, TypeOptions, Workplace
-from batchgen.errors import BadSourceRow, JobConflict, SourceEmpty, UsageError
+from batchgen.errors import BadSourceRow, InvalidModelError, JobConflict, SourceEmpty, UsageError
 from batchgen.models import Batch, BatchFile, Endpoint, Iteration, Job
-from batchgen.openai_client.catalog import ModelCatalog
+from batchgen.openai_client.policies import AUTO, ModelChoice, ModelPolicies, PromptSize
 from batchgen.openai_client.tokens import counter_for
 from batchgen.sources import open_source
+from batchgen.stages.model_choice import choose_model, most_tokens
 from batchgen.storage.batch_files import BatchFileCreator, Entry, FileLimits
 from batchgen.storage.uploads import file_sha256
 
@@ -76,7 +78,7 @@ def prepare(
     request: JobRequest,
     folder: Path,
     *,
-    catalog: ModelCatalog,
+    policies: ModelPolicies,
     usage_tier: int | None,
     s3: Callable[[], S3Client] | None,
     cache: Path,
@@ -88,48 +90,34 @@ def prepare(
     """
     data_type = get_data_type(request.data_type, request.options)
     options = parse_options(data_type, request.options)
-    model = catalog.choose(request.model or data_type.default_model, data_type.required_capabilities)
+    choice = choose_model(request, data_type, policies)
     max_retries = data_type.default_max_retries if request.max_retries is None else request.max_retries
     if max_retries < 0:
         raise UsageError("--max-retries is below 0.", "Give 0 to send nothing again, or more.")
     if request.limit is not None and request.limit < 1:
         raise UsageError("--limit is below 1.", "Give the number of records to take, or leave it out.")
     job_id = request.job_id()
-    limits = FileLimits(tokens=catalog.enqueued_limit(model, usage_tier))
-
-    def unsendable(record_id: str, problem: str) -> None:
-        if not request.skip_bad_rows:
-            raise BadSourceRow(source=request.source, place=f"record {record_id}", problem=problem)
-
-    creator = BatchFileCreator(
-        folder,
-        model=model,
-        endpoint=request.endpoint,
-        limits=limits,
-        count_tokens=counter_for(model),
-        on_unsendable=unsendable,
-    )
     client = s3() if s3 is not None and request.source.startswith("s3://") else None
-    with open_source(request.source, work_dir=folder, s3=client) as source:
-        request = replace(request, source=source.location)  # without the password of a database
-        fetcher = data_type.fetcher(Workplace(cache))
-        fetched = fetcher.fetch(source, options)
-        entries = _entries(request, islice(fetched, request.limit), data_type, options)
-        files = list(creator.create(entries, lambda number: _batch_id(job_id, number)))
-        packed = folder / "material"
-        material = packed if pack and fetcher.pack(source, options, packed) else None
+    reading = _Reading(request, data_type, options, folder, job_id, client, Workplace(cache), pack=pack)
+    written = reading.write(choice.model, policies.catalog.enqueued_limit(choice.model, usage_tier))
+    if request.model == AUTO:
+        choice, former = _large_enough(request, data_type, policies, written), choice
+        if choice.model != former.model:
+            written = reading.write(choice.model, policies.catalog.enqueued_limit(choice.model, usage_tier))
+    model, files, material = choice.model, written.files, written.material
     if not any(file.requests for file in files):
         bad = sum(file.bad_rows for file in files)
         advice = "Every row was skipped as bad; run it without --skip-bad-rows to see why."
-        raise SourceEmpty(request.source, advice) if bad else SourceEmpty(request.source)
+        raise SourceEmpty(written.source, advice) if bad else SourceEmpty(written.source)
     now = datetime.now(UTC)
     job = Job(
         job_id=job_id,
         data_type=data_type.name,
-        source=request.source,
-        source_fingerprint=creator.source_fingerprint,
+        source=written.source,
+        source_fingerprint=written.fingerprint,
         options=options.model_dump(mode="json"),
         model=model,
+        model_reason=choice.reason,
         endpoint=request.endpoint,
         max_retries=max_retries,
         records=sum(file.records for file in files),
@@ -150,17 +138,104 @@ def check_same_job(asked: Job, known: Job) -> None:
         raise JobConflict(job_id=asked.job_id, differences=", ".join(name.replace("_", " ") for name in differing))
 
 
-def _entries(
-    request: JobRequest, fetched: Iterator[Any], data_type: DataType[Any], options: TypeOptions
-) -> Iterator[Entry]:
-    make_prompt = data_type.prompt_generator(options).prompt
-    for item in fetched:
-        if isinstance(item, BadRow):
-            if not request.skip_bad_rows:
-                raise BadSourceRow(source=request.source, place=item.place, problem=item.problem.rstrip("."))
-            yield Entry(item.record_id, {}, None, f"{item.place}: {item.problem}")
-        else:
-            yield Entry(item.record_id, item.data, make_prompt(item))
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """What reading the source came to."""
+
+    files: list[BatchFile]
+    material: Path | None
+    source: str
+    fingerprint: str
+    largest_bytes: int
+    max_output_tokens: int | None
+    """The most that a prompt may be answered with; None where one sets no limit."""
+
+
+class _Reading:
+    """One way from the source to batch files, which can be gone again for another model."""
+
+    def __init__(
+        self,
+        request: JobRequest,
+        data_type: DataType[Any],
+        options: TypeOptions,
+        folder: Path,
+        job_id: str,
+        s3: S3Client | None,
+        workplace: Workplace,
+        *,
+        pack: bool,
+    ) -> None:
+        self._request = request
+        self._data_type = data_type
+        self._options = options
+        self._folder = folder
+        self._job_id = job_id
+        self._s3 = s3
+        self._fetcher = data_type.fetcher(workplace)
+        self._pack = pack
+        self._location = request.source
+        self._limits: set[int | None] = set()
+
+    def write(self, model: str, enqueued_limit: int | None) -> _Written:
+        """Read the source and write the batch files for a model, over those of another."""
+        creator = BatchFileCreator(
+            self._folder,
+            model=model,
+            endpoint=self._request.endpoint,
+            limits=FileLimits(tokens=enqueued_limit),
+            count_tokens=counter_for(model),
+            on_unsendable=self._unsendable,
+        )
+        self._limits.clear()
+        with open_source(self._request.source, work_dir=self._folder, s3=self._s3) as source:
+            self._location = source.location  # without the password of a database
+            fetched = islice(self._fetcher.fetch(source, self._options), self._request.limit)
+            files = list(creator.create(self._entries(fetched), self._batch_id))
+            packed = self._folder / "material"
+            material = packed if self._pack and self._fetcher.pack(source, self._options, packed) else None
+        return _Written(
+            files=files,
+            material=material,
+            source=self._location,
+            fingerprint=creator.source_fingerprint,
+            largest_bytes=creator.largest_request,
+            max_output_tokens=None if None in self._limits else max((each or 0 for each in self._limits), default=None),
+        )
+
+    def _entries(self, fetched: Iterator[Any]) -> Iterator[Entry]:
+        make_prompt = self._data_type.prompt_generator(self._options).prompt
+        for item in fetched:
+            if isinstance(item, BadRow):
+                if not self._request.skip_bad_rows:
+                    raise BadSourceRow(source=self._location, place=item.place, problem=item.problem.rstrip("."))
+                yield Entry(item.record_id, {}, None, f"{item.place}: {item.problem}")
+            else:
+                prompt = make_prompt(item)
+                self._limits.add(prompt.max_output_tokens)
+                yield Entry(item.record_id, item.data, prompt)
+
+    def _unsendable(self, record_id: str, problem: str) -> None:
+        if not self._request.skip_bad_rows:
+            raise BadSourceRow(source=self._location, place=f"record {record_id}", problem=problem)
+
+    def _batch_id(self, number: int) -> str:
+        return _batch_id(self._job_id, number)
+
+
+def _large_enough(
+    request: JobRequest, data_type: DataType[Any], policies: ModelPolicies, written: _Written
+) -> ModelChoice:
+    """The cheapest model that can hold the prompts that were written; they are counted only where that is in doubt."""
+    at_most = PromptSize(written.largest_bytes, written.max_output_tokens)
+    first = choose_model(request, data_type, policies)
+    with suppress(InvalidModelError):
+        bounded = choose_model(request, data_type, policies, at_most)
+        if bounded.model == first.model:
+            return bounded
+    count = counter_for(first.model)
+    tokens = most_tokens((file.requests_path for file in written.files), count)
+    return choose_model(request, data_type, policies, PromptSize(tokens, written.max_output_tokens))
 
 
 def _batch(job: Job, number: int, file: BatchFile, material_sha256: str | None) -> Batch:

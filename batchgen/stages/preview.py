@@ -12,9 +12,10 @@ from batchgen.data_types.contract import Accepted, BadRow, Record, ResultStrateg
 from batchgen.errors import BadSourceRow
 from batchgen.models import Prompt
 from batchgen.openai_client.answers import Answer, Failure, read_body
-from batchgen.openai_client.catalog import ModelCatalog
+from batchgen.openai_client.policies import ModelPolicies
 from batchgen.sources import open_source
 from batchgen.stages.intake import JobRequest
+from batchgen.stages.model_choice import choose_model
 from batchgen.stages.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -57,11 +58,11 @@ class Previewer:
     """Looks at a job before it is one."""
 
     def __init__(
-        self, *, calls: SyncCalls, catalog: ModelCatalog, workspace: Workspace, s3: Callable[[], S3Client]
+        self, *, calls: SyncCalls, policies: ModelPolicies, workspace: Workspace, s3: Callable[[], S3Client]
     ) -> None:
         """Take the connections."""
         self._calls = calls
-        self._catalog = catalog
+        self._policies = policies
         self._workspace = workspace
         self._s3 = s3
 
@@ -69,7 +70,7 @@ class Previewer:
         """Yield the first records, asked one by one; raises InputError, Unavailable, AccessDenied, RequestRefused."""
         data_type = get_data_type(request.data_type, request.options)
         options = parse_options(data_type, request.options)
-        model = self._catalog.choose(request.model or data_type.default_model, data_type.required_capabilities)
+        model = choose_model(request, data_type, self._policies).model
         workplace = Workplace(self._workspace.cache)
         generator = data_type.prompt_generator(options)
         strategy = data_type.result_strategy(options, workplace)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,7 @@ from batchgen.errors import (
 from batchgen.lifecycle import BatchStatus
 from batchgen.models import Batch, Job, ValidationProblem
 from batchgen.openai_client.answers import stated_limit
-from batchgen.openai_client.catalog import ModelCatalog
+from batchgen.openai_client.policies import AUTO, ModelPolicies
 from batchgen.openai_client.tokens import counter_for
 from batchgen.stages.fitting import TooLarge, fit
 from batchgen.stages.intake import JobRequest, check_same_job, prepare
@@ -57,7 +58,7 @@ class BatchProcessor:
         ids: BatchIdManager,
         objects: StateObjects,
         api: BatchApi,
-        catalog: ModelCatalog,
+        policies: ModelPolicies,
         workspace: Workspace,
         s3: Callable[[], S3Client],
         usage_tier: int | None,
@@ -68,7 +69,7 @@ class BatchProcessor:
         self._ids = ids
         self._objects = objects
         self._api = api
-        self._catalog = catalog
+        self._policies = policies
         self._workspace = workspace
         self._s3 = s3
         self._usage_tier = usage_tier
@@ -83,9 +84,9 @@ class BatchProcessor:
         """
         with self._workspace.folder("job") as folder:
             prepared = prepare(
-                request,
+                self._as_before(request),
                 folder,
-                catalog=self._catalog,
+                policies=self._policies,
                 usage_tier=self._usage_tier,
                 s3=self._s3,
                 cache=self._workspace.cache,
@@ -112,6 +113,12 @@ class BatchProcessor:
                 self._ids.create_job(job, prepared.batches)
         log.info("job_recorded", job_id=job.job_id, records=job.records, batches=len(job.batch_ids))
         return job
+
+    def _as_before(self, request: JobRequest) -> JobRequest:
+        """The request with the model that `auto` chose when the job was first asked for: prices change."""
+        if request.model != AUTO or request.name is None or (known := self._ids.find_job(request.job_id())) is None:
+            return request
+        return replace(request, model=known.model)
 
     def due(self, job_id: str | None = None) -> list[str]:
         """Ids of the PENDING batches that need not wait, of a job or of all."""
@@ -186,7 +193,7 @@ class BatchProcessor:
         A batch that no queue could ever hold is cut to what can be: the rest goes out in the next iteration.
         """
         learnt = self._ids.learnt_enqueued_limit(batch.model)
-        limit = self._catalog.enqueued_limit(batch.model, self._usage_tier) if learnt is None else learnt
+        limit = self._policies.catalog.enqueued_limit(batch.model, self._usage_tier) if learnt is None else learnt
         if limit is None:
             return batch
         tokens = batch.current.requests_tokens

@@ -79,6 +79,8 @@ class BatchFileCreator:
         self._limits = limits
         self._count_tokens = count_tokens if limits.tokens is not None else None
         self._source_hash = xxh3_128()
+        self.largest_request = 0
+        """Bytes of the largest request so far."""
 
     @property
     def source_fingerprint(self) -> str:
@@ -105,6 +107,7 @@ class BatchFileCreator:
                     number += 1
                     pair = _Pair(self._folder, batch_id(number))
                     request, tokens = self._request(entry, pair)  # its id is another, so its size may be
+                self.largest_request = max(self.largest_request, len(request))
                 pair.write(record, request, tokens)
             if pair.records:
                 yield pair.close()

@@ -67,6 +67,20 @@ def test_an_unknown_model(run: Run, configured: Pipeline) -> None:
     assert refused(generate(run, configured.prompts(1), "--model", "gpt-0"), "unknown_model", "gpt-0", "gpt-4o-mini")
 
 
+def test_a_model_that_the_policy_does_not_allow(run: Run, configured: Pipeline) -> None:
+    told = generate(run, configured.prompts(1), "--model", "o1")
+    assert refused(
+        told, "invalid_model", "Model o1 not allowed for service prompt; allowed: ", "gpt-4o-mini", "PREMIUM"
+    )
+    assert configured.simulator.control.requests() == {}
+
+
+def test_a_file_of_policies_that_cannot_be_read(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("BATCHGEN_MODEL_POLICIES", str(tmp_path / "nothing.yaml"))
+    (tmp_path / "one.jsonl").write_text('{"prompt": "a"}\n')
+    assert refused(generate(run, tmp_path / "one.jsonl"), "invalid_setting", "BATCHGEN_MODEL_POLICIES", "nothing.yaml")
+
+
 def test_a_wrong_api_key(run: Run, configured: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-wrong-1234567890")
     told = generate(run, configured.prompts(1))

@@ -70,7 +70,15 @@ def test_a_review_without_a_decision_decides_nothing(configured: Pipeline, run: 
 
 def test_auto_takes_the_cheapest_model_that_can(configured: Pipeline, run: Run) -> None:
     told = run("generate", "prompt", "--source", configured.prompts(1), "--model", "auto", "--approve", "--json")
-    assert (told.code, told.document["model"]) == (0, "gpt-5-nano")
+    assert (told.code, told.document["model"]) == (0, "gpt-6-luna")
+    assert told.document["model_reason"].startswith("auto: the cheapest of")
+
+
+def test_a_status_says_which_model_and_why(configured: Pipeline, run: Run) -> None:
+    run("generate", "prompt", "--source", configured.prompts(1), "--job", "mine", "--json")
+    told = run("status", "mine", "--json")
+    assert (told.document["model"], told.document["model_reason"]) == ("gpt-4o-mini", "it is the default of prompt")
+    assert "Model gpt-4o-mini: it is the default of prompt." in run("status", "mine").out
 
 
 @pytest.mark.parametrize("arguments", [("estimate",), ("generate", "--dry-run")])

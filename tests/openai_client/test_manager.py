@@ -84,6 +84,6 @@ def test_without_an_address_requests_go_to_openai_whatever_the_environment_says(
 
 
 def test_the_catalogue_can_be_asked_through_the_manager(elsewhere: OpenAIClientManager) -> None:
-    assert elsewhere.get_model_config("gpt-4o").id == "gpt-4o"
+    assert elsewhere.get_model_config("gpt-4o").model_id == "gpt-4o"
     with pytest.raises(UnknownModel):
         elsewhere.get_model_config("gpt-9")

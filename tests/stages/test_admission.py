@@ -21,11 +21,13 @@ MODEL = "small-queue"
 LIMIT = 2_000
 CATALOG = f"""
 models:
-  - id: {MODEL}
+  - model_id: {MODEL}
+    tier: MINI
     input_price_per_1m: "1"
     output_price_per_1m: "1"
+    max_tokens: 16384
     context_window: 128000
-    capabilities: [chat, structured_output]
+    capabilities: [CHAT, STRUCTURED_OUTPUT, BATCH]
     enqueued_tokens: {{1: {LIMIT}}}
 """
 

@@ -17,7 +17,6 @@ CSV_ANALYSIS = DataType(
     prompt_generator=CsvAnalysisPromptGenerator,
     result_strategy=CsvAnalysisResultStrategy,
     default_max_retries=2,
-    required_capabilities=frozenset({"structured_output"}),
 )
 
 __all__ = ["CSV_ANALYSIS"]

@@ -8,6 +8,7 @@ from batchgen.data_types.declared.fetcher import DeclaredFetcher
 from batchgen.data_types.declared.generator import DeclaredPromptGenerator
 from batchgen.data_types.declared.options import DeclaredOptions
 from batchgen.data_types.declared.strategy import DeclaredResultStrategy
+from batchgen.openai_client.policies import DECLARED
 
 __all__ = ["declared_type"]
 
@@ -24,5 +25,5 @@ def declared_type(declaration: Declaration) -> DataType[DeclaredOptions]:
         result_strategy=DeclaredResultStrategy,
         default_model=declaration.model,
         default_max_retries=declaration.max_retries,
-        required_capabilities=frozenset({"structured_output"}),
+        fallback_policy=DECLARED,
     )

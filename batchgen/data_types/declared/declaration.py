@@ -45,7 +45,8 @@ class Declaration(BaseModel):
     """The user message, a Jinja2 template over the columns."""
     fields: Annotated[tuple[FieldSpec, ...], AfterValidator(each_once)] = Field(min_length=1)
     rules: Rules = Rules()
-    model: str = "gpt-4o-mini"
+    model: str | None = None
+    """None: the default of the model policies."""
     max_retries: int = Field(3, ge=0)
     max_output_tokens: int | None = Field(None, ge=1)
 

@@ -16,7 +16,6 @@ PRODUCT = DataType(
     fetcher=ProductFetcher,
     prompt_generator=ProductPromptGenerator,
     result_strategy=ProductResultStrategy,
-    required_capabilities=frozenset({"structured_output"}),
 )
 
 __all__ = ["PRODUCT"]

@@ -497,6 +497,16 @@ class MissingPackage(InputError):
 
 
 @dataclass(eq=False)
+class ModelNonsense(BatchgenError):
+    """What a model said cannot be used: it is checked before anybody sees it."""
+
+    code = "model_nonsense"
+    template = "The model's answer cannot be used: {problem}."
+    remedy_template = "Ask again, in other words, or another model; nothing of it was kept."
+    problem: str
+
+
+@dataclass(eq=False)
 class AnalysisFailed(BatchgenError):
     """No analysis could be had of a file, although all was there."""
 

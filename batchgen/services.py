@@ -68,10 +68,11 @@ class Services:
     @cached_property
     def openai(self) -> OpenAIClientManager:
         """The owner of the OpenAI clients."""
-        return OpenAIClientManager(
+        return OpenAIClientManager.shared(
             api_key=self.settings.require(what="OpenAI", field="openai_api_key"),
             base_url=self.settings.openai_base_url,
             catalog=self.catalog,
+            policies=self.policies,
         )
 
     @cached_property

@@ -51,7 +51,7 @@ class OpenAICredentials(CredentialsBlock):
     def get_client(self) -> OpenAI:
         """Return a client of the SDK with these credentials."""
         key, address = self.api_key.get_secret_value(), self.base_url or None
-        return OpenAIClientManager(api_key=key, base_url=address, catalog=ModelCatalog.load()).get_sync_client()
+        return OpenAIClientManager.shared(api_key=key, base_url=address, catalog=ModelCatalog.load()).get_sync_client()
 
 
 def load_settings() -> Settings:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -40,22 +41,25 @@ class _CatalogFile(BaseModel):
 class ModelCatalog:
     """The models that batchgen knows, and the user's own beside them."""
 
-    def __init__(self, models: dict[str, ModelConfig], *, own: frozenset[str] = frozenset()) -> None:
-        """Take models by id, and which of them the user described: those cost what the user says."""
+    def __init__(self, models: dict[str, ModelConfig], *, own: frozenset[str] = frozenset(), text: str = "") -> None:
+        """Take models by id, and which of them the user described, in which text: those cost what the user says."""
         self._models = models
         self._own = own
+        self.fingerprint = hashlib.sha256(text.encode()).hexdigest()
+        """The same for catalogues of the same content."""
 
     @classmethod
     def load(cls, extra: Path | None = None) -> ModelCatalog:
         """Read the catalogue that ships with batchgen, then `extra`, whose models win; raises InvalidSetting."""
-        shipped, own = _shipped(), dict[str, ModelConfig]()
+        shipped, own, text = _shipped(), dict[str, ModelConfig](), ""
         if extra is not None:
             try:
-                own = _parse(extra.read_text(encoding="utf-8"))
+                text = extra.read_text(encoding="utf-8")
+                own = _parse(text)
             except (OSError, yaml.YAMLError, ValidationError, UnicodeDecodeError) as error:
                 problem = " ".join(str(error).split())
                 raise InvalidSetting(variable="BATCHGEN_MODEL_CATALOG", problem=problem) from error
-        return cls({**shipped, **own}, own=frozenset(own))
+        return cls({**shipped, **own}, own=frozenset(own), text=text)
 
     def __iter__(self) -> Iterator[ModelConfig]:
         """All models, with the prices of today, as the catalogue orders them."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -91,21 +92,24 @@ class _PolicyFile(BaseModel):
 class ModelPolicies:
     """The policies over one catalogue."""
 
-    def __init__(self, catalog: ModelCatalog, policies: dict[str, ServiceModelPolicy]) -> None:
-        """Take policies by the name of their service."""
+    def __init__(self, catalog: ModelCatalog, policies: dict[str, ServiceModelPolicy], *, text: str = "") -> None:
+        """Take policies by the name of their service, and the text that the user's own stand in."""
         self.catalog = catalog
         self._policies = policies
+        self.fingerprint = hashlib.sha256(text.encode()).hexdigest()
+        """The same for policies of the same content."""
 
     @classmethod
     def load(cls, catalog: ModelCatalog, extra: Path | None = None) -> ModelPolicies:
         """Read the policies that ship with batchgen, then `extra`, whose policies win; raises InvalidSetting."""
-        own = dict[str, ServiceModelPolicy]()
+        own, text = dict[str, ServiceModelPolicy](), ""
         if extra is not None:
             try:
-                own = _parse(extra.read_text(encoding="utf-8"))
+                text = extra.read_text(encoding="utf-8")
+                own = _parse(text)
             except (OSError, yaml.YAMLError, ValidationError, UnicodeDecodeError) as error:
                 raise _unusable(" ".join(str(error).split())) from error
-        loaded = cls(catalog, {**_shipped(), **own})
+        loaded = cls(catalog, {**_shipped(), **own}, text=text)
         for service in own:
             loaded._check(service)
         return loaded

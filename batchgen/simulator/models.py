@@ -1,4 +1,4 @@
-"""The model ids known by default: the text and embedding models that the openai SDK 3.52 names."""
+"""The model ids known by default: the text and embedding models that the openai SDK 3.52 names, and o1-preview."""
 
 KNOWN_MODELS = tuple(
     """
@@ -14,7 +14,7 @@ KNOWN_MODELS = tuple(
     gpt-4o gpt-4o-2024-05-13 gpt-4o-2024-08-06 gpt-4o-2024-11-20 gpt-4o-mini gpt-4o-mini-2024-07-18
     gpt-4-turbo gpt-4-turbo-2024-04-09 gpt-4 gpt-4-0613 gpt-3.5-turbo gpt-3.5-turbo-0125
     o4-mini o4-mini-2025-04-16 o3 o3-2025-04-16 o3-mini o3-mini-2025-01-31 o3-pro o3-pro-2025-06-10
-    o1 o1-2024-12-17 o1-mini o1-mini-2024-09-12 o1-pro o1-pro-2025-03-19
+    o1 o1-2024-12-17 o1-preview o1-preview-2024-09-12 o1-mini o1-mini-2024-09-12 o1-pro o1-pro-2025-03-19
     text-embedding-3-small text-embedding-3-large text-embedding-ada-002
     """.split()  # noqa: SIM905 - one line a family reads better than one line a model
 )

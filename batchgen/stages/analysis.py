@@ -80,7 +80,10 @@ class CsvAnalyzer:
         tokens = {"input_tokens": 0, "output_tokens": 0}
         for _ in range(_TRIES):
             body = generator.prompt(record, feedback).body(model, Endpoint.CHAT)
-            answer = read_body(self._calls.ask(body, Endpoint.CHAT, timeout_s=_left(ends_at)), Endpoint.CHAT)
+            said = self._calls.ask(
+                body, Endpoint.CHAT, service=CSV_ANALYSIS.name, timeout_s=_left(ends_at), purpose="analysis"
+            )
+            answer = read_body(said, Endpoint.CHAT)
             if isinstance(answer, Failure):
                 refused = Refused(answer.code, answer.message)
                 continue

@@ -82,7 +82,9 @@ class Previewer:
             fetched = data_type.fetcher(workplace).fetch(source, options)
             for record in islice(_good(fetched, source.location, skip=request.skip_bad_rows), count):
                 prompt = generator.prompt(record)
-                body = self._calls.ask(prompt.body(model, request.endpoint), request.endpoint)
+                body = self._calls.ask(
+                    prompt.body(model, request.endpoint), request.endpoint, service=data_type.name, purpose="preview"
+                )
                 yield _judged(record, prompt, read_body(body, request.endpoint), strategy)
 
 

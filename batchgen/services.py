@@ -37,6 +37,7 @@ from batchgen.summary import summarize
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
+    from batchgen.assistant.service_factory import ServiceFactory
     from batchgen.openai_client.batch_api import BatchApi
     from batchgen.openai_client.webhooks import WebhookReader
 
@@ -144,6 +145,13 @@ class Services:
         return CsvAnalyzer(
             uploads=self.uploads, calls=SyncCalls(self.openai), policies=self.policies, workspace=self.workspace
         )
+
+    @cached_property
+    def assistant(self) -> ServiceFactory:
+        """The services that a person talks to."""
+        from batchgen.assistant.service_factory import ServiceFactory  # noqa: PLC0415 - the SDK takes a second
+
+        return ServiceFactory(self.openai, self.ids, self.uploads)
 
     @cached_property
     def recovery(self) -> StateRecovery:

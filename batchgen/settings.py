@@ -21,6 +21,8 @@ from batchgen.errors import InvalidSetting, MissingSetting
 
 DEFAULT_PUBLIC_URL = "https://d3fej89xf1vai5.cloudfront.net/"
 _SIGNING_PREFIX = "whsec_"
+_LEAST_KEY = 16
+"""Characters of an API key."""
 
 
 def default_state_dir() -> Path:
@@ -77,6 +79,10 @@ class Settings(BaseSettings):
     """Seconds that the analysis of one CSV file, at once, may take as a flow."""
     types_dir: Path = Field(Path("types"), alias="BATCHGEN_TYPES_DIR")
     """Folder of declared data types, a YAML file each; below the working directory unless it is absolute."""
+    api_keys: SecretStr | None = Field(None, alias="BATCHGEN_API_KEYS")
+    """Keys of those who may call `batchgen serve`, with commas between; unset: it answers on this machine alone."""
+    api_rate: str = Field("60/minute", alias="BATCHGEN_API_RATE")
+    """How often each of them may call, for example 10/second or 1000/hour."""
     state_dir: Path = Field(default_factory=default_state_dir, alias="BATCHGEN_STATE_DIR")
     """Folder for working files and the embedded stack."""
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", alias="BATCHGEN_LOG_LEVEL")
@@ -91,6 +97,7 @@ class Settings(BaseSettings):
         "aws_secret_access_key",
         "aws_session_token",
         "aws_access_key_id",
+        "api_keys",
         mode="before",
     )
     @classmethod
@@ -110,6 +117,23 @@ class Settings(BaseSettings):
         """Refuse a secret that comes down to an empty key, with which anybody could sign."""
         if value is not None and not _signing_key(value.get_secret_value()):
             raise ValueError("it is not what OpenAI shows, whsec_ and base64")
+        return value
+
+    @field_validator("api_keys")
+    @classmethod
+    def _are_long_enough(cls, value: SecretStr | None) -> SecretStr | None:
+        """Refuse keys that can be guessed."""
+        keys = [] if value is None else _parted(value)
+        if value is not None and (not keys or any(len(key) < _LEAST_KEY for key in keys)):
+            raise ValueError(f"each key needs {_LEAST_KEY} characters at least")
+        return value
+
+    @field_validator("api_rate")
+    @classmethod
+    def _is_a_rate(cls, value: str) -> str:
+        from limits import parse  # noqa: PLC0415 - where the setting is given alone
+
+        parse(value)
         return value
 
     @field_validator("openai_base_url", "aws_endpoint_url_s3")
@@ -133,6 +157,10 @@ class Settings(BaseSettings):
             field = str(first["loc"][0]) if first["loc"] else "?"
             raise InvalidSetting(variable=field, problem=first["msg"]) from None
 
+    def keys_of_api(self) -> list[str]:
+        """The keys of those who may call; none: everybody may."""
+        return [] if self.api_keys is None else _parted(self.api_keys)
+
     def webhook_secret(self) -> str:
         """The secret of our webhook at OpenAI, or MissingSetting: nothing can be embedded for it."""
         if self.openai_webhook_secret is None:
@@ -146,6 +174,10 @@ class Settings(BaseSettings):
         if value is None:
             raise MissingSetting(what=what, variable=str(type(self).model_fields[field].alias))
         return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+
+
+def _parted(keys: SecretStr) -> list[str]:
+    return [key.strip() for key in keys.get_secret_value().split(",") if key.strip()]
 
 
 def _signing_key(secret: str) -> bytes:

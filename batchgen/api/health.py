@@ -1,14 +1,14 @@
-"""`GET /health`: whether what every other endpoint needs is there."""
+"""Whether the process answers, whether what it needs is there, and its figures."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
 
-from starlette.requests import Request
-from starlette.responses import JSONResponse
-from starlette.routing import Route
+from fastapi import APIRouter, Response
+from pydantic import BaseModel
 
+from batchgen.api.metrics import CONTENT_TYPE
 from batchgen.errors import BatchgenError
 
 PATIENCE_S = 5.0
@@ -16,15 +16,36 @@ PATIENCE_S = 5.0
 _UNAVAILABLE = 503
 
 
-def health_route(checks: Mapping[str, Callable[[], None]]) -> Route:
-    """200 when every check (by the name of its service) returns, else 503 with the names of those that do not."""
+class Health(BaseModel):
+    """What is there; `away` names the services that are not."""
 
-    async def health(_: Request) -> JSONResponse:
+    ok: bool
+    away: list[str]
+
+
+def health_routes(checks: Mapping[str, Callable[[], None]], metrics: Callable[[], bytes]) -> APIRouter:
+    """Three endpoints without a key; `checks` return where a service, by its name, is there."""
+    router = APIRouter(tags=["operation"])
+
+    @router.get("/health")
+    async def health() -> Health:
+        """Whether this process answers."""
+        return Health(ok=True, away=[])
+
+    @router.get("/ready", responses={_UNAVAILABLE: {"model": Health, "description": "A service is away."}})
+    async def ready(response: Response) -> Health:
+        """Whether all services answer that requests need."""
         answers = await asyncio.gather(*map(_answers, checks.values()))
         away = [name for name, there in zip(checks, answers, strict=True) if not there]
-        return JSONResponse({"ok": not away, "away": away}, _UNAVAILABLE if away else 200)
+        response.status_code = _UNAVAILABLE if away else 200
+        return Health(ok=not away, away=away)
 
-    return Route("/health", health, methods=["GET"])
+    @router.get("/metrics", response_class=Response, responses={200: {"content": {CONTENT_TYPE: {}}}})
+    async def figures() -> Response:
+        """Requests and batches, for Prometheus."""
+        return Response(await asyncio.to_thread(metrics), media_type=CONTENT_TYPE)
+
+    return router
 
 
 async def _answers(check: Callable[[], None]) -> bool:

@@ -65,7 +65,7 @@ class Reply:
     """What the tools said."""
     called: list[str] = field(default_factory=list)
     """Their names, in the order of the calls."""
-    usage: Usage = Usage()
+    usage: Usage = field(default_factory=Usage)
     cost_usd: Decimal = Decimal(0)
     simulated: bool = False
 
@@ -117,8 +117,7 @@ class ChatEngine:
                 reply.text = _text(body)
                 return reply
             messages.append({"role": "assistant", "content": message.get("content"), "tool_calls": calls})
-            for call in calls:
-                messages.append(await _called(call, tools, reply))
+            messages += [await _called(call, tools, reply) for call in calls]
         raise ModelNonsense(problem="it calls tools without end")
 
     async def _post(self, body: dict[str, Any], reply: Reply) -> dict[str, Any]:
@@ -129,7 +128,11 @@ class ChatEngine:
             raise ModelNonsense(problem="it is no JSON object")
         counted = read_body(answered, Endpoint.CHAT)
         if isinstance(counted, Answer):
-            usage = counted.usage()
+            usage = Usage(
+                input_tokens=counted.input_tokens,
+                cached_input_tokens=counted.cached_input_tokens,
+                output_tokens=counted.output_tokens,
+            )
             key = str(answered.get("id") or uuid.uuid4())
             cost = await asyncio.to_thread(
                 self._manager.track_usage, service=self._service, model=reply.model, usage=usage, key=key
@@ -199,5 +202,7 @@ async def _called(call: dict[str, Any], tools: dict[str, Tool], reply: Reply) ->
 async def _run(tool: Tool | None, arguments: Any) -> Any:
     if tool is None:
         return {"error": "there is no such tool"}
-    given = tool.arguments.model_validate_json(arguments or "{}" if isinstance(arguments, str) else orjson.dumps(arguments or {}))
+    given = tool.arguments.model_validate_json(
+        arguments or "{}" if isinstance(arguments, str) else orjson.dumps(arguments or {})
+    )
     return await asyncio.to_thread(tool.run, given)

@@ -65,7 +65,9 @@ def figures_in_words(text: str, names: Collection[str] = ()) -> list[str]:
 
 def _odd_numerals(text: str) -> list[str]:
     """Numerals that are no ASCII digits: ½, Ⅷ, ٣."""
-    return list(dict.fromkeys(each for each in text if not each.isascii() and unicodedata.category(each) in {"Nd", "Nl", "No"}))
+    return list(
+        dict.fromkeys(each for each in text if not each.isascii() and unicodedata.category(each) in {"Nd", "Nl", "No"})
+    )
 
 
 def _leaves(value: Any) -> Iterator[str | int | float | Decimal]:

@@ -137,8 +137,19 @@ def _phrase(place: Place, facts: PromptFacts) -> str:
     return text if place.name else f"{text} {place.index + 1}"
 
 
+def _field(place: Place, facts: PromptFacts) -> str:
+    word = facts.words[place.index] if place.index < len(facts.words) else "field"
+    return f"{word}_text_{place.index + 1}"
+
+
+def _forbidden(place: Place, _facts: PromptFacts) -> str:
+    return ("guaranteed cure", "best price ever", "risk free")[place.index % 3]
+
+
 _HINTS: tuple[tuple[re.Pattern[str], Callable[[Place, PromptFacts], str]], ...] = (
     (re.compile(r"(^|_)(code|tests?)($|_)"), _code),
+    (re.compile(r"(^|_)field_name$"), _field),
+    (re.compile(r"(^|_)forbidden"), _forbidden),
     (re.compile(r"title|headline|(^|_)name$"), _title),
     (re.compile(r"description|summary|text$|body$|paragraph"), _description),
     (re.compile(r"bullet|point|feature|highlight"), _bullet),

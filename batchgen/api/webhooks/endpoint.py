@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from functools import partial
 from http import HTTPStatus
+from typing import Any
 
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
+from fastapi import APIRouter, Request, Response
+from starlette.requests import ClientDisconnect
 from structlog.stdlib import get_logger
 
 from batchgen.api.background import BackgroundWork
-from batchgen.api.bodies import read_body
 from batchgen.api.webhooks.batch_events import BatchEvents
 from batchgen.errors import WebhookRefused
 from batchgen.openai_client.webhooks import WebhookReader
@@ -22,15 +21,26 @@ from batchgen.openai_client.webhooks import WebhookReader
 log = get_logger(__name__)
 
 PATH = "/webhooks/openai"
+_RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: {"description": "Taken, or nothing to do."},
+    400: {"description": "Not signed by OpenAI, or more than five minutes old."},
+    413: {"description": "Too large."},
+    503: {"description": "Too much is waiting; come again."},
+}
+_BODY = {"requestBody": {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}}}
 
 
-def webhook_route(reader: WebhookReader, events: BatchEvents, background: BackgroundWork) -> Route:
+def webhook_routes(reader: WebhookReader, events: BatchEvents, background: BackgroundWork) -> APIRouter:
     """200: taken, or nothing to do; 400: not OpenAI's; 413: too large; 503: the queue is full, come again."""
+    router = APIRouter(tags=["webhooks"])
 
+    @router.post(PATH, response_class=Response, responses=_RESPONSES, openapi_extra=_BODY)
     async def receive(request: Request) -> Response:
-        body = await read_body(request)
+        """An event of OpenAI's, signed as Standard Webhooks says."""
         try:
-            event = reader.read(body, request.headers)
+            event = reader.read(await request.body(), request.headers)
+        except ClientDisconnect:
+            return Response(status_code=HTTPStatus.BAD_REQUEST)
         except WebhookRefused as refused:
             log.warning("webhook_refused", problem=str(refused))
             return Response(status_code=HTTPStatus.BAD_REQUEST)
@@ -43,4 +53,4 @@ def webhook_route(reader: WebhookReader, events: BatchEvents, background: Backgr
         log.info("webhook_taken", event_id=event.id, event_type=event.type, openai_batch_id=event.openai_batch_id)
         return Response()
 
-    return Route(PATH, receive, methods=["POST"])
+    return router

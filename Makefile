@@ -5,7 +5,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 JOBS ?= 2
 
-.PHONY: help install lint test coverage test-faults soak test-deployed test-ui demo bench bench-test-code up down lock
+.PHONY: help install lint test coverage test-faults soak test-deployed test-ui demo bench bench-test-code bench-dedup up down lock
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -54,6 +54,9 @@ bench: $(STAMP) ## Measure the whole way against the least script that does the 
 bench-test-code: $(STAMP) ## Judge recorded answers, REPLIES=<file>: how many can be used, how fast, how stable
 	@test -n "$(REPLIES)" || { echo "Name the recorded answers: make bench-test-code REPLIES=<file>"; exit 2; }
 	$(BIN)/python -m benchmarks.test_code_replies $(REPLIES)
+
+bench-dedup: $(STAMP) ## Measure the search for near-duplicates on two sets with known ones, and its speed and memory
+	$(BIN)/python -m benchmarks.dedup
 
 up: $(STAMP) ## Start the embedded stack and print its addresses
 	$(BIN)/batchgen up

@@ -1,0 +1,84 @@
+"""One record as it is compared: its texts, what they name, its guards, and what its source says of it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+import xxhash
+
+from batchgen.data_types.contract import Result
+from batchgen.data_types.structured.duplicates.spec import DuplicateSpec
+from batchgen.data_types.structured.duplicates.variants import differ, marks
+from batchgen.data_types.structured.duplicates.wording import plain
+from batchgen.data_types.structured.rules import texts
+
+_CODE = 8
+"""Digits from which a value names the record, as an EAN does, and says nothing of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What is known of a record: written beside the tables and read again when it is a candidate."""
+
+    record_id: str
+    texts: Sequence[str]
+    """A plain text for each compared field, empty where there is none."""
+    marks: Sequence[Collection[str]]
+    guards: Sequence[dict[str, str]]
+    """Values by name for each guard: several for a list of attributes, one, named "", for others."""
+    source: str
+    """Fingerprint of what the source says."""
+
+    def is_variant_of(self, other: Entry) -> bool:
+        """Tell whether both are known to be different things."""
+        for ours, theirs in zip(self.guards, other.guards, strict=True):
+            if any(ours[name] != theirs[name] for name in ours.keys() & theirs.keys()):
+                return True
+        return differ(self.marks, other.marks)
+
+    def packed(self) -> bytes:
+        """Return it as JSON."""
+        sets = [sorted(each) for each in self.marks]
+        return orjson.dumps([self.record_id, self.texts, sets, self.guards, self.source])
+
+    @classmethod
+    def unpacked(cls, content: bytes) -> Entry:
+        """Return what was packed."""
+        return cls(*orjson.loads(content))
+
+
+def entry_of(result: Result, spec: DuplicateSpec, ids: Collection[str] = ()) -> Entry:
+    """Return a result as it is compared; `ids` are columns that name the record."""
+    values = result.output if isinstance(result.output, dict) else {}
+    data = result.record.data
+    compared = [" ".join(texts(values.get(name, data.get(name)))) for name in spec.fields]
+    return Entry(
+        record_id=result.record.record_id,
+        texts=[plain(text) for text in compared],
+        marks=marks(compared) if spec.variants else (),
+        guards=[_guard(values.get(name, data.get(name))) for name in spec.guards],
+        source=_source(result, ids),
+    )
+
+
+def _guard(value: Any) -> dict[str, str]:
+    pairs = [("", " ".join(texts(value)))]
+    if isinstance(value, list) and all(isinstance(each, dict) and each.keys() == {"name", "value"} for each in value):
+        pairs = [(plain(str(each["name"])), str(each["value"])) for each in value]
+    said = ((name, plain(text)) for name, text in pairs)
+    return {name: text for name, text in said if text}
+
+
+def _source(result: Result, ids: Collection[str]) -> str:
+    """Fingerprint the words of all columns, less the record's id and codes, of which nothing could be written."""
+    said = []
+    for name, value in sorted(result.record.data.items()):
+        words = plain(" ".join(texts(value)))
+        code = words.replace(" ", "")
+        named = name in ids or code == plain(result.record.record_id).replace(" ", "")
+        if words and not named and not (code.isdigit() and len(code) >= _CODE):
+            said.append([name, words])
+    return xxhash.xxh3_128_hexdigest(orjson.dumps(said))

@@ -15,6 +15,7 @@ from batchgen.data_types.structured.duplicates.variants import differ, marks
 from batchgen.data_types.structured.duplicates.wording import plain
 from batchgen.data_types.structured.rules import texts
 
+_NAMES = frozenset({"id", "sku"})
 _CODE = 8
 """Digits from which a value names the record, as an EAN does, and says nothing of it."""
 
@@ -50,8 +51,8 @@ class Entry:
         return cls(*orjson.loads(content))
 
 
-def entry_of(result: Result, spec: DuplicateSpec, ids: Collection[str] = ()) -> Entry:
-    """Return a result as it is compared; `ids` are columns that name the record."""
+def entry_of(result: Result, spec: DuplicateSpec, facts: Collection[str] = ()) -> Entry:
+    """Return a result as it is compared; of `facts`, columns in small letters, numbers say nothing of the record."""
     values = result.output if isinstance(result.output, dict) else {}
     data = result.record.data
     compared = [" ".join(texts(values.get(name, data.get(name)))) for name in spec.fields]
@@ -60,7 +61,7 @@ def entry_of(result: Result, spec: DuplicateSpec, ids: Collection[str] = ()) -> 
         texts=[plain(text) for text in compared],
         marks=marks(compared) if spec.variants else (),
         guards=[_guard(values.get(name, data.get(name))) for name in spec.guards],
-        source=_source(result, ids),
+        source=_source(result, facts),
     )
 
 
@@ -72,13 +73,14 @@ def _guard(value: Any) -> dict[str, str]:
     return {name: text for name, text in said if text}
 
 
-def _source(result: Result, ids: Collection[str]) -> str:
-    """Fingerprint the words of all columns, less the record's id and codes, of which nothing could be written."""
+def _source(result: Result, facts: Collection[str]) -> str:
+    """Fingerprint the words of all columns, less those of which nothing could be written: ids, codes, prices."""
     said = []
+    own = plain(result.record.record_id)
     for name, value in sorted(result.record.data.items()):
-        words = plain(" ".join(texts(value)))
-        code = words.replace(" ", "")
-        named = name in ids or code == plain(result.record.record_id).replace(" ", "")
-        if words and not named and not (code.isdigit() and len(code) >= _CODE):
+        words, key = plain(" ".join(texts(value))), name.casefold()
+        digits = words.replace(" ", "")
+        silent = digits.isdigit() and (key in facts or len(digits) >= _CODE)
+        if words and words != own and key not in _NAMES and not silent:
             said.append([name, words])
     return xxhash.xxh3_128_hexdigest(orjson.dumps(said))

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from batchgen.data_types.contract import Result
+from batchgen.data_types.contract import BatchFacts, Outcome, ReportPart, Result
 from batchgen.data_types.structured.duplicates.search import DuplicateSearch, NearDuplicate
 from batchgen.data_types.structured.duplicates.spec import DuplicateSpec
 
 EXAMPLES = 10
+ROOM = 50_000
+"""Records of a batch: those of other batches leave room for them."""
 
 
 @dataclass(slots=True)
@@ -30,6 +32,12 @@ class DuplicateSummary:
     unkept: int = 0
     """Records that later ones were not compared with, for there were too many."""
 
+    def highlights(self) -> list[str]:
+        """Return what a reviewer is told first."""
+        if not self.records:
+            return []
+        return [f"{self.records:,} records nearly repeat the texts of another, in {self.groups:,} groups"]
+
     def fields(self) -> dict[str, Any]:
         """Return it as `duplicates` in report.json."""
         found: dict[str, Any] = {
@@ -46,34 +54,53 @@ class DuplicateSummary:
 
 
 def near_duplicates(
-    results: Iterable[Result], spec: DuplicateSpec, *, elsewhere: Iterable[Result] = (), folder: Path | None = None
+    search: DuplicateSearch, results: Iterable[Result], elsewhere: Iterable[Result] = ()
 ) -> Iterator[NearDuplicate]:
     """Yield each result that nearly repeats an earlier one, or one of `elsewhere`, in their order; as a stream."""
-    with DuplicateSearch(spec, folder) as search:
-        for result in elsewhere:
-            search.find_or_know(result)
-        for result in results:
-            found = search.find_or_know(result)
-            if found is not None:
-                yield found
+    for result in elsewhere:
+        if not search.has_room(beside=ROOM):
+            break
+        search.find_or_know(result)
+    for result in results:
+        found = search.find_or_know(result)
+        if found is not None:
+            yield found
 
 
 def summarize_duplicates(
     results: Iterable[Result],
     spec: DuplicateSpec,
+    folder: Path,
     *,
     elsewhere: Iterable[Result] = (),
-    folder: Path | None = None,
-    examples: int = EXAMPLES,
+    facts: Collection[str] = (),
 ) -> DuplicateSummary:
-    """Count the groups of near-duplicates; memory grows with the number of groups alone."""
+    """Count near-duplicates among the results, and of those elsewhere; `facts` are columns that are copied."""
     summary = DuplicateSummary(spec.fields)
     first: set[str] = set()
-    for found in near_duplicates(results, spec, elsewhere=elsewhere, folder=folder):
-        first.add(found.of)
-        summary.records += 1
-        summary.same_source += found.same_source
-        if len(summary.examples) < examples:
-            summary.examples.append(found)
+    with DuplicateSearch(spec, folder, facts=facts) as search:
+        for found in near_duplicates(search, results, elsewhere):
+            first.add(found.of)
+            summary.records += 1
+            summary.same_source += found.same_source
+            if len(summary.examples) < EXAMPLES:
+                summary.examples.append(found)
+        summary.unkept = search.unkept
     summary.groups = len(first)
     return summary
+
+
+def duplicates_part(
+    outcomes: Callable[[], Iterator[Outcome]],
+    facts: BatchFacts,
+    spec: DuplicateSpec | None,
+    folder: Path,
+    columns: Collection[str],
+) -> ReportPart:
+    """Return what report.json says of near-duplicates; `columns` are copied unchanged. Nothing where none compared."""
+    if spec is None:
+        return ReportPart()
+    results = (each for each in outcomes() if isinstance(each, Result))
+    summary = summarize_duplicates(results, spec, folder, elsewhere=facts.elsewhere(), facts=columns)
+    told = summary.highlights()
+    return ReportPart({"duplicates": summary.fields()} | ({"highlights": told} if told else {}))

@@ -45,11 +45,11 @@ class DuplicateSearch:
     """
 
     def __init__(
-        self, spec: DuplicateSpec, folder: Path | None = None, *, ids: Collection[str] = (), most: int = MOST_KNOWN
+        self, spec: DuplicateSpec, folder: Path | None = None, *, facts: Collection[str] = (), most: int = MOST_KNOWN
     ) -> None:
-        """`ids` are columns that name a record and say nothing of it; a nameless file in the folder holds the texts."""
+        """`facts` are columns that are copied unchanged; a nameless file in the folder holds the texts."""
         self._spec = spec
-        self._ids = frozenset(ids)
+        self._facts = frozenset(name.casefold() for name in facts)
         self._most = most
         self._weights = [spec.weight(name) for name in spec.fields]
         self._sketcher = Sketcher()
@@ -66,19 +66,23 @@ class DuplicateSearch:
         lists = (self._ends, self._entry_of_row)
         return self._buckets.nbytes + sum(each.itemsize * len(each) for each in lists)
 
+    def has_room(self, beside: int = 0) -> bool:
+        """Tell whether one more can be known, with room left for so many."""
+        return len(self._ends) + beside <= self._most
+
     def know(self, result: Result) -> None:
         """Have later records compared with this one, whatever it repeats itself."""
-        entry = entry_of(result, self._spec, self._ids)
+        entry = entry_of(result, self._spec, self._facts)
         self._keep(entry, self._sketches(entry))
 
     def find(self, result: Result) -> NearDuplicate | None:
         """Return what a record nearly repeats, or None."""
-        entry = entry_of(result, self._spec, self._ids)
+        entry = entry_of(result, self._spec, self._facts)
         return self._nearest(entry, self._sketches(entry))
 
     def find_or_know(self, result: Result) -> NearDuplicate | None:
         """Return what a record nearly repeats; if nothing, have later ones compared with it."""
-        entry = entry_of(result, self._spec, self._ids)
+        entry = entry_of(result, self._spec, self._facts)
         sketches = self._sketches(entry)
         found = self._nearest(entry, sketches)
         if found is None:
@@ -91,7 +95,7 @@ class DuplicateSearch:
     def _keep(self, entry: Entry, sketches: list[Sketch]) -> None:
         if not sketches:
             return
-        if len(self._ends) > self._most:
+        if not self.has_room():
             self.unkept += 1
             return
         content = entry.packed()

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 _FIRST = 1 << 10
 _DEPTH = 16
-"""So many rows of a bucket are looked at, the newest first: thousands of variants of one text share theirs."""
+"""So many rows of a bucket are looked at, the newest first: what is common to many texts finds no repetition."""
 _MOST = 32
 """Candidates of one text, those that share most of its features."""
 
@@ -40,11 +40,11 @@ class Buckets:
         """Bytes of all tables."""
         return sum(int(table.nbytes) for table in (self._values, self._hashes, self._next, self._heads))
 
-    def add(self, sketch: NDArray[np.uint32]) -> None:
-        """Add a row; they count from 0."""
+    def add(self, sketch: NDArray[np.uint32], salt: int) -> None:
+        """Add a row; they count from 0. Rows of another salt share no bucket with it."""
         if self._rows == len(self._hashes):
             self._double()
-        row, hashes = self._rows, bands_of(sketch)
+        row, hashes = self._rows, bands_of(sketch, salt)
         slots = self._slots(hashes)
         self._values[row] = sketch.astype(self._np.uint8)
         self._hashes[row] = hashes
@@ -52,10 +52,10 @@ class Buckets:
         self._heads[self._bands, slots] = row + 1
         self._rows += 1
 
-    def candidates(self, sketch: NDArray[np.uint32], least: float) -> list[int]:
+    def candidates(self, sketch: NDArray[np.uint32], salt: int, least: float) -> list[int]:
         """Return rows that share a bucket with this sketch and, as far as is seen, `least` of its features."""
         np = self._np
-        rows = self._in_same_buckets(bands_of(sketch))
+        rows = self._in_same_buckets(bands_of(sketch, salt))
         if not len(rows):
             return []
         shared = (self._values[rows] == sketch.astype(np.uint8)).mean(axis=1)

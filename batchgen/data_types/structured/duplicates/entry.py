@@ -33,6 +33,11 @@ class Entry:
     source: str
     """Fingerprint of what the source says."""
 
+    @property
+    def salt(self) -> int:
+        """A hash of the marks: others are variants, and need not be met."""
+        return xxhash.xxh32_intdigest(orjson.dumps([sorted(each) for each in self.marks]))
+
     def is_variant_of(self, other: Entry) -> bool:
         """Tell whether both are known to be different things."""
         for ours, theirs in zip(self.guards, other.guards, strict=True):
@@ -76,11 +81,13 @@ def _guard(value: Any) -> dict[str, str]:
 def _source(result: Result, facts: Collection[str]) -> str:
     """Fingerprint the words of all columns, less those of which nothing could be written: ids, codes, prices."""
     said = []
-    own = plain(result.record.record_id)
+    record_id = result.record.record_id
+    # An id may be a name, of which all can be written; a number of an article says nothing.
+    code = plain(record_id) if any(map(str.isdigit, record_id)) and " " not in record_id else None
     for name, value in sorted(result.record.data.items()):
         words, key = plain(" ".join(texts(value))), name.casefold()
         digits = words.replace(" ", "")
         silent = digits.isdigit() and (key in facts or len(digits) >= _CODE)
-        if words and words != own and key not in _NAMES and not silent:
+        if words and words != code and key not in _NAMES and not silent:
             said.append([name, words])
     return xxhash.xxh3_128_hexdigest(orjson.dumps(said))

@@ -12,8 +12,8 @@ from batchgen.data_types.structured.duplicates.search import DuplicateSearch, Ne
 from batchgen.data_types.structured.duplicates.spec import DuplicateSpec
 
 EXAMPLES = 10
-ROOM = 50_000
-"""Records of a batch: those of other batches leave room for them."""
+ROOM = 100_000
+"""The most sketches of a batch: other batches leave room for them."""
 
 
 @dataclass(slots=True)
@@ -36,7 +36,10 @@ class DuplicateSummary:
         """Return what a reviewer is told first."""
         if not self.records:
             return []
-        return [f"{self.records:,} records nearly repeat the texts of another, in {self.groups:,} groups"]
+        if self.records == 1:
+            return ["1 record nearly repeats the texts of another"]
+        groups = f", in {self.groups:,} groups" if self.groups > 1 else ""
+        return [f"{self.records:,} records nearly repeat the texts of another{groups}"]
 
     def fields(self) -> dict[str, Any]:
         """Return it as `duplicates` in report.json."""

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _LEAST_SHARED = 0.3
 """Of the threshold: texts that share less of their features are not scored."""
 MOST_KNOWN = 250_000
-"""Records that later ones are compared with, in 150 MB of tables. Those after them are compared, and not kept."""
+"""Sketches, one or two a record, that later records are compared with: tables of 135 MB. More are not kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +67,8 @@ class DuplicateSearch:
         return self._buckets.nbytes + sum(each.itemsize * len(each) for each in lists)
 
     def has_room(self, beside: int = 0) -> bool:
-        """Tell whether one more can be known, with room left for so many."""
-        return len(self._ends) + beside <= self._most
+        """Tell whether one more can be known, with room left for so many sketches."""
+        return len(self._entry_of_row) + beside < self._most
 
     def know(self, result: Result) -> None:
         """Have later records compared with this one, whatever it repeats itself."""
@@ -102,18 +102,20 @@ class DuplicateSearch:
         self._file.write(content)
         self._ends.append(self._ends[-1] + len(content))
         for sketch in sketches:
-            self._buckets.add(sketch)
+            self._buckets.add(sketch, entry.salt)
             self._entry_of_row.append(len(self._ends) - 2)
 
     def _nearest(self, entry: Entry, sketches: list[Sketch]) -> NearDuplicate | None:
         """Return the likest, the first of equals; one that the source tells apart goes before one that it does not."""
         best: NearDuplicate | None = None
         least = _LEAST_SHARED * self._spec.threshold
-        rows = {row for sketch in sketches for row in self._buckets.candidates(sketch, least)}
+        rows = {row for sketch in sketches for row in self._buckets.candidates(sketch, entry.salt, least)}
         for number in sorted({self._entry_of_row[row] for row in rows}):
             known = self._entry(number)
+            if entry.is_variant_of(known):
+                continue
             score = likeness(entry.texts, known.texts, self._weights, self._spec.threshold)
-            if score and not entry.is_variant_of(known):
+            if score:
                 found = NearDuplicate(entry.record_id, known.record_id, round(score, 4), entry.source == known.source)
                 if best is None or (not found.same_source, found.score) > (not best.same_source, best.score):
                     best = found

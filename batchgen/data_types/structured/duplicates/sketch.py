@@ -50,12 +50,12 @@ class Sketcher:
         return values
 
 
-def bands_of(sketch: NDArray[np.uint32]) -> NDArray[np.uint32]:
-    """Return one hash for each ROWS values."""
+def bands_of(sketch: NDArray[np.uint32], salt: int) -> NDArray[np.uint32]:
+    """Return one hash for each ROWS values and the salt, of 32 bits."""
     import numpy as np  # noqa: PLC0415 - as late as above
 
     parts = sketch.reshape(BANDS, ROWS)
-    hashes = np.full(BANDS, 2_166_136_261, np.uint32)  # FNV-1a, by 32 bits instead of 8, mixed after each
+    hashes = np.full(BANDS, 2_166_136_261 ^ salt, np.uint32)  # FNV-1a, by 32 bits instead of 8, mixed after each
     for row in range(ROWS):
         hashes = (hashes ^ parts[:, row]) * np.uint32(16_777_619)
         hashes ^= hashes >> np.uint32(15)

@@ -43,9 +43,9 @@ class ProductOptions(TabularOptions):
     rules: Annotated[Rules, BeforeValidator(as_object)] = Field(
         Rules(), description="What texts must hold and must not: forbidden, numbers_from_source, mentions, not_copied."
     )
-    duplicates: Annotated[DuplicateSpec, BeforeValidator(as_object)] = Field(
+    duplicates: DuplicateSpec = Field(
         DuplicateSpec(),
-        description="Products whose texts are nearly the same: action (report, refuse, ignore), fields, threshold, ….",
+        description="What is done with products whose texts are nearly the same: report, refuse, ignore; or an object.",
     )
     language: str | None = Field(
         None, description="Language to write in, for example Korean. Default: that of the product's own texts."

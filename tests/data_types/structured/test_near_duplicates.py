@@ -16,7 +16,7 @@ from batchgen.data_types.structured.duplicates.groups import summarize_duplicate
 from batchgen.data_types.structured.duplicates.refusal import DuplicateRefusal
 from batchgen.data_types.structured.duplicates.search import DuplicateSearch, NearDuplicate
 from batchgen.data_types.structured.duplicates.similarity import likeness
-from batchgen.data_types.structured.duplicates.spec import DuplicateSpec
+from batchgen.data_types.structured.duplicates.spec import DuplicateAction, DuplicateSpec
 from batchgen.data_types.structured.duplicates.wording import plain
 
 MUG = "A sturdy mug of stoneware that keeps your coffee warm and goes into the dishwasher after every long breakfast."
@@ -227,8 +227,15 @@ def test_any_text_can_be_compared(one: str, other: str, least: float) -> None:
         {"fields": ["a"], "weights": {"b": 2}},
         {"fields": ["a"], "weights": {"a": 0}},
         {"colour": 1},
+        "drop",
+        "{",
     ],
 )
-def test_a_declaration_that_cannot_be_used_is_refused(given: dict[str, Any]) -> None:
+def test_a_declaration_that_cannot_be_used_is_refused(given: Any) -> None:
     with pytest.raises(ValidationError):
         DuplicateSpec.model_validate(given)
+
+
+@pytest.mark.parametrize("written", ["refuse", '{"action": "refuse"}', {"action": "refuse"}])
+def test_the_action_may_stand_alone(written: Any) -> None:
+    assert DuplicateSpec.model_validate(written) == DuplicateSpec(action=DuplicateAction.REFUSE)

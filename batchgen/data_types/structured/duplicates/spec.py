@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Self
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from batchgen.data_types.structured.fields import FieldSpec, FieldType
+from batchgen.data_types.structured.rules import as_object
 
 _NAME_LENGTH = 60
 """A field whose texts must be shorter holds a label, and labels may be alike."""
@@ -42,6 +43,14 @@ class DuplicateSpec(BaseModel):
     """Fields or columns whose values, where both have one, must agree: else it is a variant."""
     # Not `on`: YAML takes that key for true.
     action: DuplicateAction = DuplicateAction.REPORT
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_written(cls, value: Any) -> Any:
+        """Let it be a text: an object as JSON, or the action alone."""
+        if not isinstance(value, str):
+            return value
+        return as_object(value) if value.lstrip().startswith("{") else {"action": value.strip()}
 
     @model_validator(mode="after")
     def _weights_are_of_fields(self) -> Self:

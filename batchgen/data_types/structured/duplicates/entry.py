@@ -15,6 +15,8 @@ from batchgen.data_types.structured.duplicates.variants import differ, marks
 from batchgen.data_types.structured.duplicates.wording import plain
 from batchgen.data_types.structured.rules import texts
 
+_MOST_CHARACTERS = 20_000
+"""Of a field, that are compared."""
 _NAMES = frozenset({"id", "sku"})
 _CODE = 8
 """Digits from which a value names the record, as an EAN does, and says nothing of it."""
@@ -60,7 +62,7 @@ def entry_of(result: Result, spec: DuplicateSpec, facts: Collection[str] = ()) -
     """Return a result as it is compared; of `facts`, columns in small letters, numbers say nothing of the record."""
     values = result.output if isinstance(result.output, dict) else {}
     data = result.record.data
-    compared = [" ".join(texts(values.get(name, data.get(name)))) for name in spec.fields]
+    compared = [" ".join(texts(values.get(name, data.get(name))))[:_MOST_CHARACTERS] for name in spec.fields]
     return Entry(
         record_id=result.record.record_id,
         texts=[plain(text) for text in compared],

@@ -134,7 +134,9 @@ def _wheel(package: str, folder: Path, *which: str) -> Path:
     """Download a wheel; nothing of it is run."""
     to = folder / package
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
-    subprocess.run([*command, "--only-binary", ":all:", *which, "--dest", str(to), package], check=True)
+    done = subprocess.run([*command, "--only-binary", ":all:", *which, "--dest", str(to), package], check=False)
+    if done.returncode:
+        sys.exit(f"{package} could not be downloaded; the error of pip stands above.")
     return next(to.glob("*.whl"))
 
 

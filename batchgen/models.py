@@ -147,6 +147,8 @@ class Decision(Frozen):
     iteration: int
     reviewer: str
     note: str = ""
+    where: str | None = None
+    """The expression that named the records, where one did."""
     records: int
     decided_at: datetime
 

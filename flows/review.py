@@ -20,7 +20,7 @@ from batchgen.services import Services
 from batchgen.stages.decision import Action
 from flows.artifacts import show_jobs, show_report
 from flows.events import announcements
-from flows.parameters import IterationNumber, RecordIds, either
+from flows.parameters import IterationNumber, RecordIds, Text, either
 from flows.report import escape, overview, report
 from flows.run import TASK_OPTIONS, deployment_id, run_services
 
@@ -51,16 +51,34 @@ class ReviewForm(RunInput):
         description="Ids of the records to send back or to reject, with reject also of single parts as the report "
         "names them, for example tests. None: all records.",
     )
+    where: str = Field(
+        default="",
+        max_length=2_000,
+        description="Instead of records: an expression over the fields of the output, for example title|length > 80. "
+        "The decision is about the accepted records of which it is true.",
+    )
 
 
 @task(name="decide", task_run_name="{decision} {batch_id}", **TASK_OPTIONS)
 def decide(
-    batch_id: str, decision: Decision, reviewer: str, note: str, records: list[str] | None, iteration: int | None
+    batch_id: str,
+    decision: Decision,
+    reviewer: str,
+    note: str,
+    records: list[str] | None,
+    where: str | None,
+    iteration: int | None,
 ) -> str:
     """Carry out a reviewer's decision; returns the batch's status."""
     with run_services() as services:
         batch = services.reviewer.decide(
-            batch_id, Action(decision), reviewer=reviewer, note=note, record_ids=records, iteration=iteration
+            batch_id,
+            Action(decision),
+            reviewer=reviewer,
+            note=note,
+            record_ids=records,
+            where=where,
+            iteration=iteration,
         )
         return batch.status.value
 
@@ -73,6 +91,7 @@ def review(
     reviewer: str = "",
     note: str = "",
     records: RecordIds = (),
+    where: Text = "",
 ) -> str:
     """Ask a person about a batch and carry out what they decide.
 
@@ -83,12 +102,14 @@ def review(
         reviewer: Who decided, where the decision is given here.
         note: Why, where the decision is given here.
         records: Ids of the records (with reject also of their parts), where the decision is given here. Empty: all.
+        where: Instead of records, an expression over the fields of the output, where the decision is given here.
     """
     if decision and not reviewer.strip():
         raise UsageError("The decision names no reviewer.", "Say who decided: it stands in the manifest.")
     with run_services() as services:
         if decision:
-            status = decide(batch_id, decision, reviewer, note, [*records] if records else None, iteration)
+            named = [*records] if records else None
+            status = decide(batch_id, decision, reviewer, note, named, where or None, iteration)
         else:
             status = _ask(services, batch_id, iteration)
         with announcements(services) as told:
@@ -116,7 +137,8 @@ def _ask(services: Services, batch_id: str, iteration: int | None) -> str:
         get_run_logger().info("Waiting for your decision: menu ⋮ at the top right, Resume. Samples: Artifacts.")
         form = _answer(services, batch, question, problem)
         try:
-            return decide(batch_id, form.decision, form.reviewer.strip(), form.note, form.records or None, about)
+            named = form.records or None, form.where.strip() or None
+            return decide(batch_id, form.decision, form.reviewer.strip(), form.note, *named, about)
         except (DecisionRefused, BatchBusy) as refused:
             problem = str(refused)
             get_run_logger().warning("Asking again: %s", problem)

@@ -28,18 +28,26 @@ _SHOWN_SAMPLES = 3
 @click.command()
 @click.argument("batch_id")
 @click.option("--approve", is_flag=True, help="All accepted records stand: COMPLETED.")
-@click.option("--reject", is_flag=True, help="Refuse all, or the records of --items.")
-@click.option("--retry", is_flag=True, help="Send all, or the records of --items, back.")
+@click.option("--reject", is_flag=True, help="Refuse all, or the records of --items or --where.")
+@click.option("--retry", is_flag=True, help="Send all, or the records of --items or --where, back.")
 @click.option("--note", default="", help="Why; a record that is sent back is asked again with it.")
 @click.option(
     "--items",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="A file with record ids, one a line; with --reject also ids of single tests, as the report has them.",
 )
+@click.option("--where", help="Instead of --items: the accepted records of which this holds, as: title|length > 80")
 @click.option("--iteration", type=click.IntRange(min=1), help="Refuse the decision if the batch has moved on from it.")
 @json_option
 def review(
-    *, batch_id: str, note: str, items: Path | None, iteration: int | None, as_json: bool, **decisions: bool
+    *,
+    batch_id: str,
+    note: str,
+    items: Path | None,
+    where: str | None,
+    iteration: int | None,
+    as_json: bool,
+    **decisions: bool,
 ) -> int:
     """Decide on a batch that is READY_FOR_REVIEW."""
     given = [name for name, chosen in decisions.items() if chosen]
@@ -50,7 +58,13 @@ def review(
     with Services(connect((Part.REDIS, Part.S3))) as services:
         patiently(services.check_storage, services.settings.poll_interval_s)
         batch = services.reviewer.decide(
-            batch_id, Action(given[0]), reviewer=person(), note=note, record_ids=record_ids, iteration=iteration
+            batch_id,
+            Action(given[0]),
+            reviewer=person(),
+            note=note,
+            record_ids=record_ids,
+            where=where,
+            iteration=iteration,
         )
         summary = summarize(services.ids.get_job(batch.job_id), services.ids.job_batches(batch.job_id))
         if as_json:

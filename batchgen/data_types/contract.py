@@ -132,6 +132,7 @@ class BatchFacts:
     cost_usd: Decimal
     elsewhere: Callable[[], Iterator[Result]] = _nothing
     """What the other batches of the job had accepted when this one was last judged, in the order of the job."""
+    cost_by_iteration: tuple[Decimal, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +217,10 @@ class ResultStrategy(ABC, Generic[Options]):
         return ReportPart()
 
     def without(self, output: Any, parts: Collection[str], note: str) -> Any | None:
-        """Return an accepted output less some of its parts, or None where none is left; raises UnknownPart."""
+        """Return an accepted output less some of its parts, or None where none is left.
+
+        Raises UnknownPart for one that it has not, InseparablePart where the rest cannot stand without it.
+        """
         raise UnknownPart(min(parts))
 
     def evidence(self, output: Any) -> Any:
@@ -230,6 +234,10 @@ class UnknownPart(Exception):
     def __init__(self, part: str) -> None:
         super().__init__(part)
         self.part = part
+
+
+class InseparablePart(UnknownPart):
+    """The rest of the output cannot stand without this part."""
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,9 @@ _WORD = 16
 """Bytes of the secret word that marks a child's genuine lines."""
 _POLL_S = 0.1
 _GRACE_S = 0.2
+_IPC_RMID = 0
+_BLOCK = 512
+"""What `st_blocks` counts in."""
 _SPARE_PROCESSES = 4
 """So close to the limit on processes a run has passed it: the supervisor's own count too."""
 _RUN = Path("/tmp/run")  # noqa: S108 - the sandbox's own
@@ -136,6 +139,7 @@ def _supervise(
     finally:
         left = _left_over(child)
         _kill_all()
+        _remove_ipc()
         os.waitpid(child, 0) if not run.reaped else None
         os.close(report_end)
         os.close(output_end)
@@ -260,7 +264,29 @@ def _memory(limit: int) -> int:
         with contextlib.suppress(OSError, IndexError):
             pages += int(Path("/proc", str(pid), "statm").read_text().split()[1])
     resident = pages * resource.getpagesize()
-    return resident if resident <= limit else sum(map(_own_share, _processes()))
+    unmapped = _unmapped()
+    return resident + unmapped if resident <= limit else sum(map(_own_share, _processes())) + unmapped
+
+
+def _unmapped() -> int:
+    """Bytes in memory that no process need have mapped: files that lie in memory alone, and System V segments."""
+    sizes: dict[tuple[int, int], int] = {}
+    for pid in _processes():
+        with contextlib.suppress(OSError):
+            for descriptor in Path("/proc", str(pid), "fd").iterdir():
+                with contextlib.suppress(OSError):
+                    if str(descriptor.readlink()).startswith("/memfd:"):
+                        file = descriptor.stat()
+                        sizes[file.st_dev, file.st_ino] = file.st_blocks * _BLOCK
+    return sum(sizes.values()) + _shared_segments()
+
+
+def _shared_segments() -> int:
+    with contextlib.suppress(OSError, ValueError):
+        head, *rows = Path("/proc/sysvipc/shm").read_text().splitlines()
+        resident = head.split().index("rss")
+        return sum(int(row.split()[resident]) for row in rows)
+    return 0
 
 
 def _own_share(pid: int) -> int:
@@ -289,6 +315,16 @@ def _kill_all() -> None:
         with contextlib.suppress(ProcessLookupError):
             os.kill(-1, signal.SIGKILL)
         time.sleep(0.002)
+
+
+def _remove_ipc() -> None:
+    """Remove what System V keeps in the kernel, so that no run finds what another has left."""
+    libc = ctypes.CDLL(None)
+    for kind in ("shm", "msg", "sem"):
+        with contextlib.suppress(OSError):
+            for row in Path("/proc/sysvipc", kind).read_text().splitlines()[1:]:
+                identity = int(row.split()[1])
+                libc.semctl(identity, 0, _IPC_RMID) if kind == "sem" else libc[f"{kind}ctl"](identity, _IPC_RMID, None)
 
 
 def _fresh_folders() -> None:

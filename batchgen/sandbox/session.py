@@ -348,18 +348,19 @@ def _put_together(answer: dict[str, Any]) -> RunReport:
     )
 
 
-_WORSE = ("not_finished", "passed", "xpassed", "xfailed", "skipped", "failed")
+_STRONGER = ("not_finished", "skipped", "passed", "xpassed", "xfailed", "failed")
+"""A test that passes with some of its parameters and is skipped with the others has passed."""
 
 
 def _note_phase(test: TestRun, event: dict[str, Any]) -> None:
-    """A test is what its worst phase is; it has passed once its call has."""
+    """A test is what the strongest outcome of its phases and parameters says; it has passed once a call has."""
     test.seconds += event["seconds"]
     outcome = event["outcome"]
     if event["xfail"]:
         outcome = "xpassed" if outcome == "passed" else "xfailed"
     if outcome == "passed" and event["phase"] != "call":
         return
-    if _WORSE.index(outcome) > _WORSE.index(test.outcome):
+    if _STRONGER.index(outcome) > _STRONGER.index(test.outcome):
         test.outcome = outcome
     if outcome == "failed" and test.failure is None:
         test.failure = Failure(event["phase"], event["kind"], event["assertion"], event["error"])

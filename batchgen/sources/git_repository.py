@@ -67,8 +67,10 @@ def parse_address(location: str) -> GitAddress:
     path, ref = parts.path, ""
     if "@" in path and not (parts.scheme == "file" and Path(path).is_dir()):
         path, _, ref = path.rpartition("@")
-    folder = "".join(parse_qs(parts.fragment).get("subdirectory", []))
-    if ref.startswith("-") or ".." in Path(folder).parts or Path(folder).is_absolute():
+    folders = parse_qs(parts.fragment).get("subdirectory", [""])
+    folder = folders[0]
+    inside = not {"..", ".git"} & {part.casefold() for part in Path(folder).parts} and not Path(folder).is_absolute()
+    if ref.startswith("-") or not inside or len(folders) > 1 or "\0" in folder:
         raise SourceNotFound(source=location, problem="its ref or its subdirectory cannot be used")
     return GitAddress(f"{parts.scheme}://{parts.netloc}{path}", ref, folder)
 

@@ -12,7 +12,8 @@ from typing import Any
 import orjson
 
 from batchgen.data_types import PromptGeneratorFactory, get_data_type, parse_options
-from batchgen.data_types.contract import Record, ResultStrategy, UnknownPart
+from batchgen.data_types.contract import InseparablePart, Record, ResultStrategy, UnknownPart
+from batchgen.data_types.row_filter import NotComparable, holds
 from batchgen.errors import DecisionRefused
 from batchgen.models import Batch, Iteration, ProcessedBatchData
 from batchgen.stages.ledger import BAD_SOURCE_ROW, LedgerEntry, LedgerFiles, LedgerWriter, RecordState, Standing, walk
@@ -54,11 +55,13 @@ def apply(
     action: Action,
     note: str,
     record_ids: Collection[str] | None,
+    where: str | None = None,
     count_tokens: Callable[[bytes], int] | None = None,
 ) -> Decided:
     """Carry out REJECT or RETRY; raises DecisionRefused for ids that are not there, or none with tries left.
 
-    REJECT may also name parts of accepted records, `<record id>::<part>`, where the data type has such.
+    Records are named by their ids, or by an expression (`where`) that is true of their accepted output. REJECT may also
+    name parts of accepted records, `<record id>::<part>`, where the data type has such.
     """
     data_type = get_data_type(batch.data_type, batch.options)
     strategy = data_type.result_strategy(parse_options(data_type, batch.options))
@@ -73,7 +76,7 @@ def apply(
             record_id = None if wanted is None else _record_id(standing)
             named, left = parts.taken_from(record_id, standing.result)
             found |= named
-            if standing.result is not None if wanted is None else record_id in wanted:
+            if _is_meant(batch.batch_id, standing, where) if wanted is None else record_id in wanted:
                 found.add(record_id or "")
                 if standing.entry is not None and standing.entry.reason == BAD_SOURCE_ROW:
                     _keep(standing, writer)  # it never was a request, so there is nothing to refuse or send
@@ -88,6 +91,8 @@ def apply(
                     writer.accept(left, standing.entry)
             else:
                 _keep(standing, writer)
+        if where is not None and not touched:
+            raise DecisionRefused(batch.batch_id, f"no accepted record is such that {where}")
         if wanted is not None and wanted - found:
             raise _unknown(batch.batch_id, sorted(wanted - found))
         decided = Decided(
@@ -131,7 +136,11 @@ class _PartsRejector:
         if self._action is not Action.REJECT:
             advice = "Reject it, or send back the whole record."
             raise DecisionRefused(self._batch_id, f"{min(there)} is a part of a record, which cannot be sent", advice)
-        left = self._strategy.without(output, set(there.values()), self._note)
+        try:
+            left = self._strategy.without(output, set(there.values()), self._note)
+        except InseparablePart:
+            problem = f"the rest of its record cannot stand without {min(there)}"
+            raise DecisionRefused(self._batch_id, problem, "Reject the whole record.") from None
         if left is None:
             return set(there), None
         return set(there), orjson.dumps(fields | {"output": left}, option=orjson.OPT_APPEND_NEWLINE)
@@ -139,6 +148,8 @@ class _PartsRejector:
     def _has(self, output: Any, part: str) -> bool:
         try:
             self._strategy.without(output, {part}, self._note)
+        except InseparablePart:
+            return True
         except UnknownPart:
             return False
         return True
@@ -202,6 +213,21 @@ class _Refuser:
         self.writer.keep(again)
         if again.state is RecordState.OPEN:
             self.resend.add(again, record)
+
+
+def _is_meant(batch_id: str, standing: Standing, where: str | None) -> bool:
+    """Tell whether a decision that names no records is about this one: all that are accepted, or those of the rule."""
+    if standing.result is None or where is None:
+        return standing.result is not None
+    record, output = orjson.loads(standing.record), orjson.loads(standing.result)["output"]
+    values = output if isinstance(output, dict) else {"output": output}
+    try:
+        return holds(where, {"record_id": record["record_id"], "given": record["data"]} | values)
+    except NotComparable as problem:
+        told = f"{problem} (at record {record['record_id']})"
+        raise DecisionRefused(
+            batch_id, told, "Correct the expression; its names are the fields of the output."
+        ) from None
 
 
 def _keep(standing: Standing, writer: LedgerWriter) -> None:

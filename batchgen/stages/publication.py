@@ -96,6 +96,7 @@ def _own_objects(
         failed=data.failed,
         cost_usd=batch.cost_usd,
         elsewhere=elsewhere,
+        cost_by_iteration=tuple(each.cost_usd for each in batch.iterations),
     )
     part = strategy.write_objects(lambda: outcomes(files), facts, own)
     paths = sorted(path for path in own.rglob("*") if path.is_file() and not path.is_symlink())

@@ -10,6 +10,7 @@ from pathlib import Path
 from structlog.contextvars import bound_contextvars
 from structlog.stdlib import get_logger
 
+from batchgen.data_types.row_filter import check_expression
 from batchgen.errors import DecisionRefused
 from batchgen.lifecycle import BatchStatus
 from batchgen.models import Batch, Decision
@@ -65,18 +66,26 @@ class BatchReviewer:
         reviewer: str,
         note: str = "",
         record_ids: Collection[str] | None = None,
+        where: str | None = None,
         iteration: int | None = None,
     ) -> Batch:
         """Approve, reject or send back a batch; `iteration` refuses a decision about an older one.
 
+        `where` is an expression over the fields of an output, as the option `where` of tables: the decision is about
+        the accepted records of which it is true.
         The first decision wins. Raises DecisionRefused (nothing was decided), BatchNotFound, BatchBusy, Unavailable.
         """
-        if action is Action.APPROVE and record_ids is not None:
+        named = record_ids is not None, where is not None
+        if action is Action.APPROVE and any(named):
             raise DecisionRefused(batch_id, "an approval names no records", "Reject or send back the named records.")
+        if all(named):
+            raise DecisionRefused(batch_id, "it names records and a rule for them", "Give one of the two.")
         if record_ids is not None and not record_ids:
             raise DecisionRefused(
                 batch_id, "the list of records is empty", "Name the records, or leave it out for all."
             )
+        if where is not None:
+            _check(batch_id, where)
         with self._ids.lease(batch_id, patience_s=_PATIENCE_S) as lease:
             batch = self._ids.get(batch_id)
             if batch.status is not BatchStatus.READY_FOR_REVIEW:
@@ -86,25 +95,20 @@ class BatchReviewer:
                 raise DecisionRefused(batch_id, problem, "Look at the newest results and decide again.")
             self._objects.check_not_older(batch, self._ids.address, was_sent_on)
             with bound_contextvars(job_id=batch.job_id, batch_id=batch_id, iteration=batch.iteration):
-                return self._decide(batch, action, reviewer, note, record_ids, lease)
+                decision = Decision(
+                    action=action,
+                    iteration=batch.iteration,
+                    reviewer=reviewer,
+                    note=note,
+                    where=where,
+                    records=batch.accepted,
+                    decided_at=datetime.now(UTC),
+                )
+                return self._decide(batch, action, decision, record_ids, lease)
 
     def _decide(
-        self,
-        batch: Batch,
-        action: Action,
-        reviewer: str,
-        note: str,
-        record_ids: Collection[str] | None,
-        lease: Lease,
+        self, batch: Batch, action: Action, decision: Decision, record_ids: Collection[str] | None, lease: Lease
     ) -> Batch:
-        decision = Decision(
-            action=action,
-            iteration=batch.iteration,
-            reviewer=reviewer,
-            note=note,
-            records=batch.accepted,
-            decided_at=datetime.now(UTC),
-        )
         if action is Action.APPROVE:
             if not all(self._uploads.holds(stored) for stored in batch.objects):
                 batch = self._published_again(batch, lease)
@@ -119,8 +123,9 @@ class BatchReviewer:
                 before,
                 after,
                 action=action,
-                note=note,
+                note=decision.note,
                 record_ids=record_ids,
+                where=decision.where,
                 count_tokens=self._token_counter(batch),
             )
             decision = decision.model_copy(update={"records": decided.touched})
@@ -179,6 +184,13 @@ class BatchReviewer:
         decision = moved.decisions[-1]
         log.info("batch_reviewed", status=status, action=decision.action, records=decision.records)
         return moved
+
+
+def _check(batch_id: str, where: str) -> None:
+    try:
+        check_expression(where)
+    except ValueError as problem:
+        raise DecisionRefused(batch_id, f"{where!r}: {problem}", "For example: title|length > 80") from None
 
 
 def _why_not(batch: Batch) -> str:

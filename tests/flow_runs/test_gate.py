@@ -108,6 +108,15 @@ def test_named_records_go_out_again_with_the_note_and_a_new_review_follows(
     }
 
 
+def test_a_rule_names_the_records_that_are_rejected(
+    waiting: FlowRun, batch: Batch, configured: Pipeline, deployments: Deployments
+) -> None:
+    deployments.answer(waiting, decision="reject", reviewer="Ada", where="record_id == 'p1'")
+    assert deployments.go(review, waiting).state_name == "Completed"
+    after = decided(configured, batch)
+    assert (after.accepted, after.decisions[-1].where) == (2, "record_id == 'p1'")
+
+
 def test_a_decision_that_cannot_be_carried_out_is_asked_again_with_the_reason(
     waiting: FlowRun, batch: Batch, configured: Pipeline, deployments: Deployments, client: SyncPrefectClient
 ) -> None:

@@ -279,6 +279,29 @@ HOSTILE: dict[str, tuple[str, str]] = {
         answer("kept = []", "while True:", "    kept.append(bytearray(64 << 20))"),
         "memory_limit",
     ),
+    "memory under no name": (
+        answer(
+            "kept = []",
+            "while True:",
+            "    kept.append(os.memfd_create('kept'))",
+            "    os.write(kept[-1], bytes(30 << 20))",
+            head="import os\n",
+        ),
+        "memory_limit",
+    ),
+    "memory shared and left alone": (
+        answer(
+            "libc = __import__('cty' + 'pes').CDLL(None)",
+            "pointer = __import__('cty' + 'pes').c_void_p",
+            "libc.shmat.restype, libc.shmdt.argtypes = pointer, [pointer]",
+            "while True:",
+            "    segment = libc.shmget(0, 30 << 20, 0o1600)",
+            "    place = libc.shmat(segment, None, 0)",
+            "    __import__('cty' + 'pes').memset(place, 1, 30 << 20)",
+            "    libc.shmdt(place)",
+        ),
+        "memory_limit",
+    ),
     "all the disk": (
         answer(
             "for number in range(1000):",

@@ -137,6 +137,38 @@ def test_lines_that_are_missing_are_asked_for(strategy: Strategy, shop: Path) ->
     assert "lines 24-25, 28-31" in verdict.detail
 
 
+FAIR = {
+    "some parameters are skipped": (
+        "import pytest\nfrom shop.cart import refund\n"
+        "@pytest.mark.parametrize('x', [1, pytest.param(2, marks=pytest.mark.skip('later')), 3])\n"
+        "def test_a(x):\n    assert refund(x) == -x\n"
+    ),
+    "an imported function has the name of a test": (
+        "from unittest.mock import patch as test_patch\nfrom shop.cart import refund\n"
+        "def test_a():\n    with test_patch.dict({}, {}):\n        assert refund(1) == -1\n"
+    ),
+    "a fixture of the module calls the target": (
+        "import pytest\nfrom shop.cart import refund\n@pytest.fixture(scope='module')\ndef money():\n"
+        "    return refund(1)\n\ndef test_a(money):\n    assert money == -1\n\n"
+        "def test_b(money):\n    assert money < 0\n"
+    ),
+    "another run left something in the kernel": (
+        "from shop.cart import refund\nlibc = __import__('cty' + 'pes').CDLL(None)\ndef test_a():\n"
+        "    for kind in ('shm', 'msg', 'sem'):\n"
+        "        assert len(open('/proc/sysvipc/' + kind).read().splitlines()) == 1\n"
+        "    assert min(libc.shmget(0, 9, 0o1600), libc.msgget(0, 0o1600), libc.semget(0, 3, 0o1600)) >= 0\n"
+        "    assert refund(1) == -1\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("code", FAIR.values(), ids=FAIR)
+def test_how_a_test_comes_to_its_result_does_not_matter(strategy: Strategy, shop: Path, code: str) -> None:
+    verdict = strategy.judge(records(shop)["refund"], fenced(code))
+    assert isinstance(verdict, Accepted)
+    assert verdict.output["refused_tests"] == []
+
+
 def test_odd_text_in_an_error_can_be_stored(strategy: Strategy, shop: Path) -> None:
     message = "'\\ud800 \\x00 \\x1b[31m </pre>'"
     code = f"from shop.cart import refund\ndef test_a():\n    assert refund(1) == 7, {message}\n"

@@ -9,7 +9,7 @@ from pipeline import Pipeline, StartPipeline
 from batchgen.errors import BatchBusy, BatchNotFound, DecisionRefused
 from batchgen.lifecycle import BatchStatus
 from batchgen.models import Batch
-from batchgen.simulator import Answer
+from batchgen.simulator import Answer, AnswerRequest
 from batchgen.stages.decision import Action
 from batchgen.stages.publication import read_report
 
@@ -141,3 +141,52 @@ def test_the_report_shows_counts_reasons_and_samples(pipeline: Pipeline) -> None
     assert report["rejected_samples"][0]["record_id"] == "p0"
     assert report["accepted_samples"][0]["input"] == {"prompt": "Say 1."}
     assert read_report(pipeline.services.uploads, batch) == report
+
+
+def priced(pipeline: Pipeline) -> Batch:
+    fields = [{"name": "title"}, {"name": "stars", "type": "integer", "required": False}]
+    declaration = {"name": "mugs", "instructions": "You rate mugs.", "prompt": "{{ name }}", "fields": fields}
+    rows = [{"id": f"m{at}", "name": f"mug {at}"} for at in range(4)]
+    return pipeline.run(pipeline.source(rows), "mugs", options={"declaration": declaration})
+
+
+def stars(request: AnswerRequest) -> Answer:
+    number = int(request.body["messages"][1]["content"].split()[-1])
+    return Answer(orjson.dumps({"title": "x" * (1 + number), "stars": number if number < 3 else None}).decode())
+
+
+def test_records_are_rejected_by_a_rule_over_what_was_written(start_pipeline: StartPipeline) -> None:
+    pipeline = start_pipeline(stars)
+    batch = decide(pipeline, priced(pipeline), Action.REJECT, where="title|length > 2 or given.name == 'mug 0'")
+    assert (batch.status, batch.accepted, batch.refused) == (BatchStatus.COMPLETED, 1, 3)
+    assert [line["record_id"] for line in pipeline.lines(batch)] == ["m1"]
+    assert (batch.decisions[-1].records, batch.decisions[-1].where) == (3, "title|length > 2 or given.name == 'mug 0'")
+
+
+def test_records_are_sent_back_by_a_rule(start_pipeline: StartPipeline) -> None:
+    pipeline = start_pipeline(stars)
+    batch = decide(pipeline, priced(pipeline), Action.RETRY, where="stars is none", note="give stars")
+    assert (batch.status, batch.accepted, batch.pending) == (BatchStatus.PENDING, 3, 1)
+
+
+@pytest.mark.parametrize(
+    ("where", "told"),
+    [
+        ("stars >", "no expression"),
+        ("stars > 1", "m3"),
+        ("colour == 'red'", "'colour' is undefined"),
+        ("title == 'other'", "no accepted record"),
+        ("''.__class__.mro()", "unsafe"),
+        ("", "no expression"),
+    ],
+)
+def test_a_rule_that_cannot_be_carried_out_decides_nothing(
+    start_pipeline: StartPipeline, where: str, told: str
+) -> None:
+    pipeline = start_pipeline(stars)
+    batch = priced(pipeline)
+    with pytest.raises(DecisionRefused, match=told):
+        decide(pipeline, batch, Action.REJECT, where=where)
+    with pytest.raises(DecisionRefused, match="one of the two"):
+        decide(pipeline, batch, Action.REJECT, where="stars == 1", record_ids=["m1"])
+    assert pipeline.services.ids.get(batch.batch_id) == batch

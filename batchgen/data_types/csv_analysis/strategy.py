@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
-from batchgen.data_types.contract import Accepted, Feedback, Record, Refused, ResultStrategy, Workplace
+from batchgen.data_types.contract import (
+    Accepted,
+    BatchFacts,
+    Feedback,
+    Outcome,
+    Record,
+    Refused,
+    ReportPart,
+    ResultStrategy,
+    Workplace,
+)
 from batchgen.data_types.csv_analysis.generator import FIELDS
 from batchgen.data_types.csv_analysis.options import CsvAnalysisOptions
 from batchgen.data_types.structured.answer import AnswerForm
 from batchgen.data_types.structured.judging import judge_structured
+from batchgen.data_types.structured.report.page import write_report
 from batchgen.data_types.structured.rules import Rules, texts
 
 _NAMED = re.compile(r"`([^`\n]+)`")
@@ -37,3 +51,18 @@ class CsvAnalysisResultStrategy(ResultStrategy[CsvAnalysisOptions]):
             return Refused("no_answer", "The question is not answered: write the answer into `answer`.")
         about = {"file": record.data["file"], "question": question, "rows": profile["rows"]}
         return replace(verdict, output=about | verdict.output)
+
+    def write_objects(self, outcomes: Callable[[], Iterator[Outcome]], facts: BatchFacts, folder: Path) -> ReportPart:
+        """Write report.html: the analyses beside what they are about."""
+        return write_report(outcomes, facts, FIELDS, folder, given=_about)
+
+
+def _about(record: Record) -> dict[str, Any]:
+    profile = record.data["profile"]
+    columns = ", ".join(column["name"] for column in profile["columns"])
+    return {
+        "file": record.data["file"],
+        "question": record.data["question"],
+        "rows": profile["rows"],
+        "columns": columns,
+    }

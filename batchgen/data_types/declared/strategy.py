@@ -23,6 +23,7 @@ from batchgen.data_types.structured.answer import AnswerForm
 from batchgen.data_types.structured.duplicates.groups import duplicates_part
 from batchgen.data_types.structured.duplicates.refusal import refusing
 from batchgen.data_types.structured.judging import judge_structured
+from batchgen.data_types.structured.report.page import write_report
 from batchgen.data_types.structured.tables import write_tables
 
 
@@ -43,7 +44,8 @@ class DeclaredResultStrategy(ResultStrategy[DeclaredOptions]):
         return refusing(self._duplicates, folder, self.options.declaration.unchanged)
 
     def write_objects(self, outcomes: Callable[[], Iterator[Outcome]], facts: BatchFacts, folder: Path) -> ReportPart:
-        """Write results.csv and results.parquet."""
+        """Write results.csv, results.parquet and report.html."""
         declaration = self.options.declaration
         write_tables(outcomes, declaration.unchanged, declaration.fields, folder)
-        return duplicates_part(outcomes, facts, self._duplicates, folder, declaration.unchanged)
+        found = duplicates_part(outcomes, facts, self._duplicates, folder, declaration.unchanged)
+        return write_report(outcomes, facts, declaration.fields, folder, others=found)

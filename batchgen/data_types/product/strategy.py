@@ -27,6 +27,7 @@ from batchgen.data_types.structured.answer import AnswerForm
 from batchgen.data_types.structured.duplicates.groups import duplicates_part
 from batchgen.data_types.structured.duplicates.refusal import refusing
 from batchgen.data_types.structured.judging import judge_structured
+from batchgen.data_types.structured.report.page import write_report
 from batchgen.data_types.structured.tables import fact_names, write_parquet
 
 
@@ -49,12 +50,13 @@ class ProductResultStrategy(ResultStrategy[ProductOptions]):
         return refusing(self._duplicates, folder, self._facts)
 
     def write_objects(self, outcomes: Callable[[], Iterator[Outcome]], facts: BatchFacts, folder: Path) -> ReportPart:
-        """Write products.csv for people and products.parquet for programs."""
+        """Write products.csv and report.html for people and products.parquet for programs."""
         results = (outcome for outcome in outcomes() if isinstance(outcome, Result))
         write_products(results, folder / "products.csv", self.options)
         specs = [spec for spec in self.options.fields if spec.name not in (self.options.facts or ())]
         write_parquet(outcomes, fact_names(outcomes, specs), specs, folder / "products.parquet")
-        return duplicates_part(outcomes, facts, self._duplicates, folder, self._facts)
+        found = duplicates_part(outcomes, facts, self._duplicates, folder, self._facts)
+        return write_report(outcomes, facts, specs, folder, others=found)
 
     def _form(self, record: Record) -> AnswerForm:
         facts = fact_columns(self.options, record.data)

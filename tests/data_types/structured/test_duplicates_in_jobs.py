@@ -119,6 +119,9 @@ def test_by_default_it_is_reported_and_the_same_thing_twice_always_is(
     assert (example["record_id"], example["of"]) == (rows[1]["id"], rows[0]["id"])
     assert example["same_source"] is (declaration is REFUSING)
     assert told["highlights"] == ["1 record nearly repeats the texts of another"]
+    page = pipeline.text(batch, "report.html")
+    assert "groups of near-duplicates" in page
+    assert ("says the same of both" in page) is example["same_source"]
 
 
 def test_products_are_compared_by_their_texts_and_attributes(start_pipeline: StartPipeline) -> None:

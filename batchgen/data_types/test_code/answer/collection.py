@@ -33,41 +33,63 @@ class CollectedTest:
     test_id: str
     node: FunctionNode
     owner: ast.ClassDef | None
+    """The class that defines it."""
+    classes: tuple[ast.ClassDef, ...] = ()
+    """The classes whose set-up it may have: the one it is collected from, its bases, and those around it."""
+
+    @property
+    def holder(self) -> ast.ClassDef | None:
+        """The class it is collected from: its own one, or one that inherits it."""
+        return self.classes[0] if self.classes else None
 
 
 def collect(tree: ast.Module) -> list[CollectedTest]:
     """Return the tests of a file in pytest's order."""
-    return list(_collect(tree.body, "", {}))
+    return list(_collect(tree.body, "", {}, ()))
 
 
-def _collect(body: Sequence[ast.stmt], prefix: str, around: dict[str, ast.ClassDef]) -> Iterator[CollectedTest]:
-    defined = {node.name: node for node in definitions(body)}
+def _collect(
+    body: Sequence[ast.stmt], prefix: str, around: dict[str, ast.ClassDef], outer: tuple[ast.ClassDef, ...]
+) -> Iterator[CollectedTest]:
+    defined = _defined(body)
     classes = around | {name: node for name, node in defined.items() if isinstance(node, ast.ClassDef)}
     for name, node in defined.items():
         if isinstance(node, ast.ClassDef):
-            yield from _collect_class(node, f"{prefix}{name}::", classes)
-        elif not prefix and _is_test(node):
+            yield from _collect_class(node, f"{prefix}{name}::", classes, outer)
+        elif isinstance(node, FunctionNode) and not prefix and _is_test(node):
             yield CollectedTest(name, node, None)
 
 
-def _collect_class(node: ast.ClassDef, prefix: str, classes: dict[str, ast.ClassDef]) -> Iterator[CollectedTest]:
+def _collect_class(
+    node: ast.ClassDef, prefix: str, classes: dict[str, ast.ClassDef], outer: tuple[ast.ClassDef, ...]
+) -> Iterator[CollectedTest]:
     line = _lineage(node, classes)
     unittest = any(base in _UNITTEST_BASES for item in line for base in base_names(item))
     if not (unittest or _is_test_class(node, line)):
         return
     # The nearest class that defines a name has it, as in Python's own lookup.
-    members: dict[str, tuple[FunctionNode, ast.ClassDef]] = {}
+    members: dict[str, tuple[ast.stmt, ast.ClassDef]] = {}
     for owner in line:
-        own = {item.name: item for item in definitions(owner.body)}
-        for name, member in own.items():
-            if name not in members and isinstance(member, FunctionNode):
-                members[name] = (member, owner)
+        for name, member in _defined(owner.body).items():
+            members.setdefault(name, (member, owner))
+    around = (*line, *outer)
     for name, (member, owner) in members.items():
-        if _is_test(member):
-            yield CollectedTest(prefix + name, member, owner)
+        if isinstance(member, FunctionNode) and _is_test(member):
+            yield CollectedTest(prefix + name, member, owner, around)
     if not unittest:
         inner = [item for item in definitions(node.body) if isinstance(item, ast.ClassDef)]
-        yield from _collect(inner, prefix, classes)
+        yield from _collect(inner, prefix, classes, around)
+
+
+def _defined(body: Sequence[ast.stmt]) -> dict[str, ast.stmt]:
+    """Return what each name of a level means in the end: a function, a class, or `name = None`, which is no test."""
+    found: dict[str, ast.stmt] = {}
+    for node in statements(body):
+        if isinstance(node, FunctionNode | ast.ClassDef):
+            found[node.name] = node
+        elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant):
+            found.update({target.id: node for target in node.targets if isinstance(target, ast.Name)})
+    return found
 
 
 def _lineage(node: ast.ClassDef, classes: dict[str, ast.ClassDef]) -> list[ast.ClassDef]:

@@ -13,7 +13,7 @@ from batchgen.data_types.test_code.answer.assertions import asserting
 from batchgen.data_types.test_code.answer.collection import CollectedTest, collect
 from batchgen.data_types.test_code.answer.forbidden import forbidden
 from batchgen.data_types.test_code.answer.patching import patches_target
-from batchgen.data_types.test_code.answer.pruning import prune
+from batchgen.data_types.test_code.answer.pruning import only, with_hidden_imports
 from batchgen.data_types.test_code.answer.target_use import Mentions, TargetName, mentions, redefines, uses, uses_module
 from batchgen.data_types.test_code.code.definitions import FunctionNode, is_main_guard
 from batchgen.data_types.test_code.code.parsing import NotPython, parse
@@ -57,6 +57,7 @@ def climb(code: str, target: TargetName, *, is_run: bool = False) -> SoundDraft 
 
     A draft that is run afterwards need not name the target: to use its module is enough, the run tells the rest.
     """
+    code = with_hidden_imports(code)
     tree = parse(code, compiled=True)
     if isinstance(tree, NotPython):
         return Refused("syntax_error", _syntax_error(code, tree))
@@ -95,8 +96,8 @@ def _climb_one_by_one(
     if not kept:
         worst = max(refused, key=lambda each: RUNGS.index(each.reason))
         return Refused(worst.reason, _WHOLE.get(worst.reason, worst.detail))
-    dropped = {test.node for test in tests} - {test.node for test in kept}
-    return _sound(prune(code, tree, dropped), code, kept, refused)
+    ids = tuple(test.test_id for test in kept)
+    return SoundDraft(only(code, ids) or code, ids, tuple(refused))
 
 
 _WHOLE = {"no_assertion": "No test asserts anything that could fail."}
@@ -123,16 +124,6 @@ def _without(tree: ast.Module, nodes: set[FunctionNode]) -> ast.Module:
         elif node not in nodes and not is_main_guard(node):
             kept.append(node)
     return ast.Module(body=kept, type_ignores=[])
-
-
-def _sound(pruned: str, code: str, kept: list[CollectedTest], refused: list[RefusedTest]) -> SoundDraft:
-    """Prefer the pruned code, if it still is a file with exactly the tests that are kept."""
-    ids = tuple(test.test_id for test in kept)
-    if pruned == code:
-        return SoundDraft(code, ids, tuple(refused))
-    tree = parse(pruned, compiled=True)
-    same = not isinstance(tree, NotPython) and tuple(test.test_id for test in collect(tree)) == ids
-    return SoundDraft(pruned if same else code, ids, tuple(refused))
 
 
 def _syntax_error(code: str, error: NotPython) -> str:

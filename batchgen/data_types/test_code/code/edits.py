@@ -45,11 +45,11 @@ class Positions:
         """Return the offset of its first character, that of the `@` where it is decorated."""
         if isinstance(node, Definition) and node.decorator_list:
             return self._source.rindex("@", 0, self.start(node.decorator_list[0]))
-        return self._offset(node.lineno, node.col_offset)
+        return self.offset(node.lineno, node.col_offset)
 
     def end(self, node: ast.expr | ast.stmt) -> int:
         """Return the offset behind its last character."""
-        return self._offset(node.end_lineno or node.lineno, node.end_col_offset or 0)
+        return self.offset(node.end_lineno or node.lineno, node.end_col_offset or 0)
 
     def text(self, node: ast.expr | ast.stmt) -> str:
         """Return what is written there."""
@@ -59,7 +59,8 @@ class Positions:
         """Return the line (from 1) that an offset is in."""
         return bisect_right(self._starts, offset)
 
-    def _offset(self, line: int, column: int) -> int:
+    def offset(self, line: int, column: int) -> int:
+        """Return the offset of a line (from 1) and a column (in UTF-8 bytes, from 0), as nodes have them."""
         text = self._lines[line - 1]
         if not text.isascii():
             column = len(text.encode()[:column].decode())

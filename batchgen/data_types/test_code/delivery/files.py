@@ -103,8 +103,10 @@ def _chosen(spooled: Path) -> list[dict[str, Any]]:
         tests = [each.test for each in of_row if (each.record_id, each.test) in chosen]
         if tests:
             code, verified = row["output"]["code"], bool(row["output"].get("verified"))
-            code = code if len(tests) == len(of_row) else only(code, tests)
-            kept.append(row | {"tests": tests, "code": code, "verified": verified})
+            cut = code if len(tests) == len(of_row) else only(code, tests)
+            if cut is None:  # they cannot be taken apart: all of them are delivered
+                cut, tests = code, [each.test for each in of_row]
+            kept.append(row | {"tests": tests, "code": cut, "verified": verified})
     return kept
 
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from batchgen.data_types.contract import UnknownPart
+from batchgen.data_types.contract import InseparablePart, UnknownPart
 from batchgen.data_types.test_code.answer.pruning import only
 
 REJECTED = "rejected_by_reviewer"
 
 
 def without_tests(output: dict[str, Any], tests: Collection[str], note: str) -> dict[str, Any] | None:
-    """Return the output less these tests, or None where no test is left; raises UnknownPart for one it has not."""
+    """Return the output less these tests, or None where no test is left.
+
+    Raises UnknownPart for one that it has not, InseparablePart where the rest cannot stand without it.
+    """
     unknown = [test for test in tests if test not in output["tests"]]
     if unknown:
         raise UnknownPart(unknown[0])
@@ -20,7 +23,10 @@ def without_tests(output: dict[str, Any], tests: Collection[str], note: str) -> 
     if not kept:
         return None
     refused = [{"test": test, "reason": REJECTED, "detail": note} for test in output["tests"] if test in tests]
-    left = output | {"code": only(output["code"], kept), "tests": kept}
+    code = only(output["code"], kept)
+    if code is None:
+        raise InseparablePart(min(tests))
+    left = output | {"code": code, "tests": kept}
     left["refused_tests"] = [*output.get("refused_tests", ()), *refused]
     if output.get("verified"):
         left["evidence"] = {test: output["evidence"][test] for test in kept}

@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 
 from batchgen.data_types.contract import BatchFacts, Outcome, ReportPart, Result
+from batchgen.data_types.report_page import render_page
 from batchgen.data_types.test_code.delivery.delivered import Delivered
 from batchgen.data_types.test_code.delivery.wording import some
 from batchgen.data_types.test_code.running.verdict import spans
@@ -139,8 +140,6 @@ def write_report(
     outcomes: Callable[[], Iterator[Outcome]], delivered: Delivered, facts: BatchFacts, folder: Path
 ) -> ReportPart:
     """Write report.html into `folder`; returns the part of report.json, whose targets lie there too."""
-    from jinja2 import Environment, StrictUndefined  # noqa: PLC0415 - most commands write no report
-
     totals = Totals()
     targets = folder / ".targets.jsonl"
     with targets.open("wb") as file:
@@ -148,15 +147,15 @@ def write_report(
             target = _target(outcome, delivered)
             totals.add(target)
             file.write(orjson.dumps(target, option=orjson.OPT_APPEND_NEWLINE))
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"spans": lambda lines: spans(lines) or "none", "some": some}
-    text = (
-        resources.files("batchgen.data_types.test_code.delivery").joinpath("report.html.j2").read_text(encoding="utf-8")
+    template = resources.files("batchgen.data_types.test_code.delivery").joinpath("report.html.j2")
+    render_page(
+        template.read_text(encoding="utf-8"),
+        folder / "report.html",
+        filters={"spans": lambda lines: spans(lines) or "none", "some": some},
+        facts=facts,
+        totals=totals,
+        targets=_read(targets),
     )
-    page = environment.from_string(text).stream(facts=facts, totals=totals, targets=_read(targets))
-    page.enable_buffering(64)
-    with (folder / "report.html").open("wb") as file:
-        page.dump(file, encoding="utf-8", errors="replace")
     return ReportPart(totals.fields(), targets)
 
 

@@ -82,10 +82,11 @@ def candidates(record_id: str, first: int, output: dict[str, object]) -> list[Ca
 
 def _shape(test: CollectedTest, tests: set[FunctionNode], piece: Piece) -> str:
     """Describe the test without its name, with its class's set-up and whatever of its file its names lead to."""
-    node, owner = test.node, test.owner
+    node = test.node
     parts: list[ast.AST] = [*node.decorator_list, node.args, *without_docstring(node.body)]
-    if owner is not None:
-        parts += [*owner.decorator_list, *owner.bases, *(item for item in owner.body if item not in tests)]
+    for around in test.classes:
+        own_body = (item for item in around.body if item not in tests and item not in test.classes)
+        parts += [*around.decorator_list, *around.bases, *own_body]
     own = [ast.dump(part) for part in parts]
     bound: dict[str, str] = {}
     for name, meaning in piece.bindings():

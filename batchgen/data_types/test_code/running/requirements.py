@@ -14,6 +14,8 @@ from typing import Any
 
 from packaging.requirements import InvalidRequirement, Requirement
 
+from batchgen.data_types.test_code.code.parsing import NotPython, parse
+
 _LEVELS = 4
 """How far above a source its project may begin."""
 _NAME = re.compile(r"[-_.]+")
@@ -43,8 +45,7 @@ def installed_requirements(distribution: str) -> list[str]:
             known = metadata.distribution(name)
         except metadata.PackageNotFoundError:
             continue
-        for text in known.requires or ():
-            needed = Requirement(text)
+        for needed in map(Requirement, filter(_is_requirement, known.requires or ())):
             key = _normal(needed.name)
             if key in found or (needed.marker is not None and not needed.marker.evaluate({"extra": ""})):
                 continue
@@ -69,15 +70,27 @@ def project_folder(root: Path) -> Path | None:
 
 def _pyproject(folder: Path) -> Iterable[str] | None:
     document = _toml(folder / "pyproject.toml")
-    project = document.get("project", {})
+    project = _table(document, "project")
     if "dependencies" in project:
-        return [str(each) for each in project["dependencies"]]
-    tool = document.get("tool", {})
-    if "dependencies" in tool.get("poetry", {}):
-        return list(_poetry(tool["poetry"]["dependencies"]))
-    files = tool.get("setuptools", {}).get("dynamic", {}).get("dependencies", {}).get("file", [])
-    named = [files] if isinstance(files, str) else files
-    return [line for name in named for line in _lines(folder / name)] if named else None
+        return _texts(project["dependencies"])
+    poetry = _table(document, "tool", "poetry")
+    if "dependencies" in poetry:
+        return list(_poetry(_table(poetry, "dependencies")))
+    named = _texts(_table(document, "tool", "setuptools", "dynamic", "dependencies").get("file", []))
+    return [line for name in named for line in _lines(folder, name)] if named else None
+
+
+def _table(document: dict[str, Any], *names: str) -> dict[str, Any]:
+    """Return a table of a table; an empty one where it is missing, or is none."""
+    for name in names:
+        found = document.get(name)
+        document = found if isinstance(found, dict) else {}
+    return document
+
+
+def _texts(value: Any) -> list[str]:
+    values = value if isinstance(value, list | tuple) else [value]
+    return [each for each in values if isinstance(each, str)]
 
 
 def _setup_cfg(folder: Path) -> Iterable[str] | None:
@@ -98,9 +111,8 @@ def _setup_py(folder: Path) -> Iterable[str] | None:
     path = folder / "setup.py"
     if not path.is_file():
         return None
-    try:
-        tree = ast.parse(path.read_text(encoding="utf-8", errors="replace"))
-    except (SyntaxError, ValueError):
+    tree = parse(path.read_text(encoding="utf-8", errors="replace"))
+    if isinstance(tree, NotPython):
         return None
     assigned = {
         target.id: node.value
@@ -112,12 +124,16 @@ def _setup_py(folder: Path) -> Iterable[str] | None:
     for node in ast.walk(tree):
         if isinstance(node, ast.keyword) and node.arg == "install_requires":
             value = assigned.get(node.value.id, node.value) if isinstance(node.value, ast.Name) else node.value
-            try:
-                found = ast.literal_eval(value)
-            except ValueError:
-                return None
-            return [str(each) for each in found] if isinstance(found, list | tuple) else None
+            return _written_out(value)
     return None
+
+
+def _written_out(value: ast.expr) -> list[str] | None:
+    """Return the texts of a list that is written out; None for one that is computed."""
+    if not isinstance(value, ast.List | ast.Tuple):
+        return None
+    texts = [item.value for item in value.elts if isinstance(item, ast.Constant) and isinstance(item.value, str)]
+    return texts if len(texts) == len(value.elts) else None
 
 
 def _metadata(folder: Path) -> Iterable[str] | None:
@@ -129,8 +145,8 @@ def _metadata(folder: Path) -> Iterable[str] | None:
 
 
 def _requirements_txt(folder: Path) -> Iterable[str] | None:
-    path = folder / "requirements.txt"
-    return list(_lines(path)) if path.is_file() else None
+    name = "requirements.txt"
+    return list(_lines(folder, name)) if (folder / name).is_file() else None
 
 
 _READERS: tuple[Callable[[Path], Iterable[str] | None], ...] = (
@@ -155,15 +171,18 @@ def _dist_info(folder: Path) -> Path | None:
 def _toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError):
         return {}
 
 
-def _lines(path: Path) -> Iterator[str]:
-    """Yield the requirements of a requirements file, without its options and hashes."""
+def _lines(folder: Path, name: str) -> Iterator[str]:
+    """Yield the requirements of a file in the project's folder, without its options and hashes."""
     try:
+        path = (folder / name).resolve()
+        if not path.is_relative_to(folder.resolve()) or not path.is_file():
+            return
         text = path.read_text(encoding="utf-8", errors="replace").replace("\\\n", " ")
-    except OSError:
+    except (OSError, ValueError):
         return
     for line in text.splitlines():
         requirement = re.split(r"\s+#|\s--", line.strip())[0].strip()
@@ -188,7 +207,7 @@ def _poetry_version(text: str) -> str:
     if text[0] not in "^~":
         return text if text[0] in "<>=!" else f"=={text}"
     plain = text.lstrip("^~=")
-    numbers = [int(part) if part.isdigit() else 0 for part in plain.split(".")]
+    numbers = [int(part) if part.isdecimal() else 0 for part in plain.split(".")]
     if text[0] == "^":
         kept = next((at for at, number in enumerate(numbers) if number), len(numbers) - 1)
     else:

@@ -128,6 +128,7 @@ class Verification:
         """Run the draft as it is; returns what each test did, and those that fail by an assertion about the target."""
         run = Run(self._time_limit_s, code=self._draft.code, measure=[self._segment.path])
         outcomes = self._outcomes(session, run, self._draft.tests)
+        self._look_alone(session, run, outcomes)
         suspects = []
         for test, outcome in outcomes.items():
             self._reached |= outcome.lines
@@ -140,6 +141,13 @@ class Verification:
             if outcome.reason and test not in suspects:
                 self._refuse(test, outcome.reason, outcome.detail)
         return outcomes, suspects
+
+    def _look_alone(self, session: Session, run: Run, outcomes: dict[str, _Outcome]) -> None:
+        """Run tests that reached nothing each alone: what a module's fixture executes counts for its first user."""
+        for test, outcome in outcomes.items():
+            if outcome.passed and not outcome.lines and self._runtime:
+                alone = self._outcomes(session, replace(run, select=[test]), [test])[test]
+                outcome.lines = alone.lines if alone.passed else frozenset()
 
     def _without_the_deaf(self, session: Session, kept: list[str]) -> list[str]:
         """Leave out the tests that are not seen to fail when they raise AssertionError at once."""
@@ -242,7 +250,7 @@ class Verification:
 
     def _only(self, tests: Collection[str]) -> str:
         """The draft's code with no tests but these."""
-        return only(self._draft.code, tests)
+        return only(self._draft.code, tests) or self._draft.code  # whose other tests are then told of as unexpected
 
     def _outcomes(self, session: Session, run: Run, tests: Iterable[str]) -> dict[str, _Outcome]:
         """What each test does; one that ends or overruns the run is left out, and the others run again without it."""

@@ -5,7 +5,8 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 JOBS ?= 2
 
-.PHONY: help install lint test coverage test-faults soak test-deployed test-ui demo bench bench-test-code bench-manager up down lock
+.PHONY: help install lint test coverage test-faults soak test-deployed test-ui demo bench bench-test-code bench-dedup \
+	bench-manager up down lock
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -57,6 +58,9 @@ bench-test-code: $(STAMP) ## Judge recorded answers, REPLIES=<file>: how many ca
 
 bench-manager: $(STAMP) ## Measure what the client manager costs a call, against the bare SDK
 	$(BIN)/python -m benchmarks.manager_overhead
+
+bench-dedup: $(STAMP) ## Measure the search for near-duplicates on two sets with known ones, and its speed and memory
+	$(BIN)/python -m benchmarks.dedup
 
 up: $(STAMP) ## Start the embedded stack and print its addresses
 	$(BIN)/batchgen up

@@ -45,9 +45,14 @@ def measure_client(run: Callable[[Path, int], int]) -> None:
         accepted=accepted,
         cpu_s=used.ru_utime + used.ru_stime,
         wall_s=wall_s,
-        peak_mib=_peak_bytes(used.ru_maxrss) / _MIB,
+        peak_mib=peak_mib(),
     )
     print(json.dumps(asdict(measured)))
+
+
+def peak_mib() -> float:
+    """The most memory that this process had resident, so far."""
+    return _peak_bytes(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss) / _MIB
 
 
 def _peak_bytes(max_rss: int) -> int:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from importlib.metadata import version
 
 from fastapi import FastAPI
@@ -19,6 +20,7 @@ from batchgen.api.problems import add_problem_handlers
 from batchgen.api.webhooks.batch_events import BatchEvents
 from batchgen.api.webhooks.endpoint import webhook_routes
 from batchgen.errors import AccessDenied, BucketMissing, Unavailable
+from batchgen.openai_client.manager import OpenAIClientManager
 from batchgen.services import Services
 from batchgen.storage.batch_ids import BatchIdManager
 
@@ -32,7 +34,13 @@ def build_app(services: Services, background: BackgroundWork) -> ASGIApp:
     metrics = Metrics(lambda: {status.value: count for status, count in services.ids.counts().items()})
     callers = Callers(settings.keys_of_api(), parse(settings.api_rate))
     # Its pages of documentation would fetch scripts from elsewhere; the document itself is at /openapi.json.
-    app = FastAPI(title="batchgen", version=version("batchgen"), docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="batchgen",
+        version=version("batchgen"),
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lambda _: _with_loop_of(services.openai),
+    )
     add_problem_handlers(app)
     checks = {"Redis": lambda: _check_redis(services.ids), "S3": services.uploads.check}
     app.include_router(health_routes(checks, metrics.text))
@@ -41,6 +49,12 @@ def build_app(services: Services, background: BackgroundWork) -> ASGIApp:
         events = BatchEvents(ids=services.ids, api=services.api, checker=services.checker, handler=services.handler)
         app.include_router(webhook_routes(services.webhooks, events, background))
     return CountedRequests(BoundedBodies(app), metrics)
+
+
+@asynccontextmanager
+async def _with_loop_of(manager: OpenAIClientManager) -> AsyncIterator[None]:
+    yield
+    await manager.leave_loop()
 
 
 def _check_redis(ids: BatchIdManager) -> None:

@@ -40,7 +40,7 @@ class ApiServer:
             uvicorn.Config(
                 app,
                 ws="none",
-                lifespan="off",
+                lifespan="on",
                 access_log=False,
                 log_config=None,
                 server_header=False,

@@ -183,15 +183,17 @@ async def _called(call: dict[str, Any], tools: dict[str, Tool], reply: Reply) ->
     function = call.get("function")
     function = function if isinstance(function, dict) else {}
     name, arguments = str(function.get("name")), function.get("arguments")
+    tool = tools.get(name)
     try:
-        result = await _run(tools.get(name), arguments)
+        result = {"error": "there is no such tool"} if tool is None else await _run(tool, arguments)
     except ValidationError as error:
         result = {"error": "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())}
     except BatchgenError as error:
         result = {"error": str(error)}
     else:
-        reply.results.append(result)
-        reply.called.append(name)
+        if tool is not None:
+            reply.results.append(result)
+            reply.called.append(name)
     log.debug("tool_called", tool=name)
     text = orjson.dumps(result, default=str).decode()
     if len(text) > _RESULT_CHARACTERS:
@@ -199,10 +201,6 @@ async def _called(call: dict[str, Any], tools: dict[str, Tool], reply: Reply) ->
     return {"role": "tool", "tool_call_id": str(call.get("id")), "content": text}
 
 
-async def _run(tool: Tool | None, arguments: Any) -> Any:
-    if tool is None:
-        return {"error": "there is no such tool"}
-    given = tool.arguments.model_validate_json(
-        arguments or "{}" if isinstance(arguments, str) else orjson.dumps(arguments or {})
-    )
-    return await asyncio.to_thread(tool.run, given)
+async def _run(tool: Tool, arguments: Any) -> Any:
+    text = arguments if isinstance(arguments, str) else orjson.dumps(arguments)  # some servers send an object
+    return await asyncio.to_thread(tool.run, tool.arguments.model_validate_json(text or "{}"))

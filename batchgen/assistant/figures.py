@@ -51,8 +51,10 @@ class Facts:
     def _supports(self, written: str, *, percent: bool) -> bool:
         value = _decimal(written.replace(",", ""))
         step = Decimal(1).scaleb(-len(written.partition(".")[2]))
-        scale = (Decimal(1), Decimal(100)) if percent else (Decimal(1),)
-        return any(_rounded(abs(fact) * each, step) == value for fact in self._numbers for each in scale)
+        facts = {abs(fact) for fact in self._numbers if fact.is_finite()}
+        if percent:  # of a share: 1 is as good as never one
+            facts |= {100 * fact for fact in facts if fact % 1}
+        return any(_rounded(fact, step) == value for fact in facts)
 
 
 def figures_in_words(text: str, names: Collection[str] = ()) -> list[str]:

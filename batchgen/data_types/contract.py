@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -110,6 +111,10 @@ class Rejected:
 Outcome = Result | Rejected
 
 
+def _nothing() -> Iterator[Result]:
+    return iter(())
+
+
 @dataclass(frozen=True, slots=True)
 class BatchFacts:
     """What a report says of the batch as a whole."""
@@ -125,6 +130,8 @@ class BatchFacts:
     refused: int
     failed: int
     cost_usd: Decimal
+    elsewhere: Callable[[], Iterator[Result]] = _nothing
+    """What the other batches of the job had accepted when this one was last judged, in the order of the job."""
     cost_by_iteration: tuple[Decimal, ...] = ()
 
 
@@ -165,6 +172,18 @@ class PromptGenerator(ABC, Generic[Options]):
         """Return the prompt; with feedback, one that says what was wrong with the last answer."""
 
 
+class Comparison(ABC):
+    """Holds accepted answers against each other. It is told of them one by one, each time in the same order."""
+
+    @abstractmethod
+    def know(self, result: Result) -> bool:
+        """Have later answers held against one that stays accepted; False: no more of them can be known."""
+
+    @abstractmethod
+    def judge(self, result: Result) -> Refused | None:
+        """Refuse an answer that was good in itself, or have later ones held against it."""
+
+
 class ResultStrategy(ABC, Generic[Options]):
     """Judges the text of an answer. Empty, refused, cut and filtered answers never come here."""
 
@@ -181,6 +200,13 @@ class ResultStrategy(ABC, Generic[Options]):
     @abstractmethod
     def judge(self, record: Record, text: str, former: Feedback | None = None) -> Accepted | Refused:
         """Accept the answer with its value, or refuse it with a reason code; `former` is why the last was refused."""
+
+    def comparison(self, folder: Path) -> AbstractContextManager[Comparison] | None:
+        """Return what holds the accepted answers of a job against each other, or None: each stands for itself.
+
+        It may use the folder for working files.
+        """
+        return None
 
     def write_objects(self, outcomes: Callable[[], Iterator[Outcome]], facts: BatchFacts, folder: Path) -> ReportPart:
         """Write files that readers want beside results.jsonl into `folder`; each becomes an object of its name.

@@ -79,6 +79,12 @@ class Clients:
             pair.sync.close()
         return pair.by_loop
 
+    def take_from_loop(self, address: Address) -> AsyncOpenAI | None:
+        """The async client of the running event loop, which is no longer handed out; None where there is none."""
+        with self._lock:
+            pair = self._pairs.get(address)
+            return None if pair is None else pair.by_loop.pop(asyncio.get_running_loop(), None)
+
     def _pair(self, address: Address, user: object) -> _Pair:
         pair = self._pairs.setdefault(address, _Pair())
         pair.users.add(user)

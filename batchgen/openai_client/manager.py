@@ -105,6 +105,12 @@ class OpenAIClientManager:
         """
         self._release()
 
+    async def leave_loop(self) -> None:
+        """Close the async client of the running event loop, which ends before the manager does."""
+        client = clients().take_from_loop(self._clients_at)
+        if client is not None:
+            await client.close()
+
     async def aclose(self) -> None:
         """The same, from an event loop."""
         client = self._release().get(asyncio.get_running_loop())

@@ -33,11 +33,6 @@ class PromptFacts:
         return found
 
     @cached_property
-    def columns(self) -> list[str]:
-        """The keys of the first JSON object, as they are spelled."""
-        return next((list(item) for item in _json_objects(self.prompt)), [])
-
-    @cached_property
     def details(self) -> list[tuple[str, str]]:
         """(label, value) of every plain fact worth telling."""
         told = []

@@ -33,7 +33,7 @@ def _call(functions: list[dict[str, Any]], question: str) -> Answer | None:
     possible = [function for function in functions if _ids(function, question) is not None]
     if not possible:
         return None
-    chosen = max(possible, key=lambda function: len(words & _words(function)))
+    chosen = max(possible, key=lambda function: (len(_ids(function, question) or ()), len(words & _words(function))))
     facts.values.update(_ids(chosen, question) or {})
     arguments = SchemaAnswer(chosen.get("parameters") or {"type": "object"}, facts).value()
     return Answer(tool_calls=((chosen["name"], json.dumps(arguments)),))

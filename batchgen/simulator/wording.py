@@ -124,9 +124,7 @@ def _language(_place: Place, _facts: PromptFacts) -> str:
 
 
 def _template(_place: Place, facts: PromptFacts) -> str:
-    columns = [name for name in facts.columns if "'" not in name and "\\" not in name]
-    told = ", ".join(f"{name} {{{{ row['{name}'] }}}}" for name in columns)
-    return f"Write about this: {told or facts.subject}"
+    return "Write about this: {{ row | tojson }}"
 
 
 def _phrase(place: Place, facts: PromptFacts) -> str:

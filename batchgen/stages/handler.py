@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,7 @@ from batchgen.stages.ledger import LedgerFiles
 from batchgen.stages.publication import publish
 from batchgen.stages.sending import was_decided_or_sent_on
 from batchgen.stages.settlement import Settled, settle
+from batchgen.stages.siblings import Siblings
 from batchgen.stages.state_objects import StateObjects
 from batchgen.stages.waiting import no_longer_waiting, put_off_by_outage, waits
 from batchgen.stages.workspace import Workspace
@@ -67,6 +69,7 @@ class CompletedBatchHandler:
         self._workspace = workspace
         self._token_counter = token_counter
         self._poll_interval_s = poll_interval_s
+        self._siblings = Siblings(ids=ids, objects=objects)
 
     def due(self, job_id: str | None = None) -> list[str]:
         """Ids of the batches to process, of a job or of all."""
@@ -130,6 +133,7 @@ class CompletedBatchHandler:
             price=self._price(batch.model),
             count_tokens=self._token_counter(batch),
             workplace=None if output is None else self._workplace(batch, folder),
+            elsewhere=partial(self._siblings.accepted, batch, folder, lease),
         )
         data = settled.data
         log.info(
@@ -168,7 +172,8 @@ class CompletedBatchHandler:
                 }
             )
         elif status is not BatchStatus.PRE_COMPLETED:
-            objects = publish(self._uploads, batch, before, data, folder, check=lease.check)
+            elsewhere = partial(self._siblings.accepted, batch, folder, lease)
+            objects = publish(self._uploads, batch, before, data, folder, check=lease.check, elsewhere=elsewhere)
             batch = batch.model_copy(update={"objects": objects})
         lease.check()
         job = self._ids.get_job(batch.job_id)

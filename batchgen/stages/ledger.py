@@ -17,7 +17,7 @@ from typing import Any, BinaryIO, Self
 
 import orjson
 
-from batchgen.data_types.contract import Feedback
+from batchgen.data_types.contract import Feedback, Record, Result
 from batchgen.lifecycle import has_tries_left
 from batchgen.models import Batch, ProcessedBatchData, Proof, RecordList
 from batchgen.storage.batch_files import custom_id_prefix
@@ -146,6 +146,14 @@ def walk(files: LedgerFiles) -> Iterator[Standing]:
                     entry = next(entries, None)
                 accepted = mine is None or mine.state is RecordState.ACCEPTED
                 yield Standing(row, record, mine, results.readline() if accepted else None)
+
+
+def accepted_results(files: LedgerFiles) -> Iterator[Result]:
+    """Every accepted record with its result."""
+    for standing in walk(files):
+        if standing.result is not None:
+            record, result = orjson.loads(standing.record), orjson.loads(standing.result)
+            yield Result(Record(record["record_id"], record["data"]), result["output"], result["iteration"])
 
 
 class LedgerWriter:

@@ -13,7 +13,7 @@ import orjson
 from batchgen.data_types import get_data_type, parse_options
 from batchgen.data_types.contract import BatchFacts, Outcome, Record, Rejected, ReportPart, Result, ResultStrategy
 from batchgen.models import Batch, ProcessedBatchData, StoredObject
-from batchgen.stages.ledger import LedgerEntry, LedgerFiles, RecordState, read_ledger, walk
+from batchgen.stages.ledger import LedgerEntry, LedgerFiles, RecordState, accepted_results, read_ledger, walk
 from batchgen.storage import object_names as names
 from batchgen.storage.uploads import BatchUploadManager
 
@@ -31,14 +31,16 @@ def publish(
     folder: Path,
     *,
     check: Callable[[], None],
+    elsewhere: Callable[[], Iterator[Result]],
 ) -> tuple[StoredObject, ...]:
     """Write the public objects of a batch as it stands and return them; those of before that are gone are deleted.
 
-    `check` is asked before each is written, and raises where another worker may have the batch by now.
+    `check` is asked before each is written, and raises where another worker may have the batch by now; `elsewhere`
+    yields what the other batches of the job have accepted.
     """
     after = LedgerFiles(files.records, data.results_path, data.ledger_path)
     written = {"rejected.jsonl": _write_rejected(after, folder)}
-    own, part = _own_objects(batch, after, data, folder)
+    own, part = _own_objects(batch, after, data, folder, elsewhere)
     written["report.json"] = _write_report(batch, after, data, part, folder)
     written |= own
     check()
@@ -61,14 +63,6 @@ def read_report(uploads: BatchUploadManager, batch: Batch) -> dict[str, Any]:
     return report
 
 
-def accepted_results(files: LedgerFiles) -> Iterator[Result]:
-    """Every accepted record with its result."""
-    for standing in walk(files):
-        if standing.result is not None:
-            record, result = orjson.loads(standing.record), orjson.loads(standing.result)
-            yield Result(Record(record["record_id"], record["data"]), result["output"], result["iteration"])
-
-
 def _publish_results(uploads: BatchUploadManager, batch: Batch, data: ProcessedBatchData) -> StoredObject:
     source = names.results_key(batch.batch_id, data.ledger)
     size = data.results_path.stat().st_size
@@ -76,7 +70,11 @@ def _publish_results(uploads: BatchUploadManager, batch: Batch, data: ProcessedB
 
 
 def _own_objects(
-    batch: Batch, files: LedgerFiles, data: ProcessedBatchData, folder: Path
+    batch: Batch,
+    files: LedgerFiles,
+    data: ProcessedBatchData,
+    folder: Path,
+    elsewhere: Callable[[], Iterator[Result]],
 ) -> tuple[dict[str, Path], ReportPart]:
     """What the data type makes of the batch, by name, and what it adds to the report. Hidden files are its own."""
     data_type = get_data_type(batch.data_type, batch.options)
@@ -97,6 +95,7 @@ def _own_objects(
         refused=data.refused,
         failed=data.failed,
         cost_usd=batch.cost_usd,
+        elsewhere=elsewhere,
         cost_by_iteration=tuple(each.cost_usd for each in batch.iterations),
     )
     part = strategy.write_objects(lambda: outcomes(files), facts, own)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from structlog.contextvars import bound_contextvars
@@ -18,6 +19,7 @@ from batchgen.stages.decision import Action, Decided, apply
 from batchgen.stages.ledger import LedgerFiles, recount
 from batchgen.stages.publication import publish
 from batchgen.stages.sending import was_sent_on
+from batchgen.stages.siblings import Siblings
 from batchgen.stages.state_objects import StateObjects
 from batchgen.stages.workspace import Workspace
 from batchgen.storage.batch_ids import BatchIdManager
@@ -48,6 +50,7 @@ class BatchReviewer:
         self._uploads = uploads
         self._workspace = workspace
         self._token_counter = token_counter
+        self._siblings = Siblings(ids=ids, objects=objects)
 
     def waiting(self, job_id: str | None = None) -> list[Batch]:
         """The batches that wait for a decision, of a job or of all."""
@@ -134,7 +137,8 @@ class BatchReviewer:
             files = self._objects.get_files(batch, folder)
             data = recount(files, batch)
             log.warning("published_again", objects=len(batch.objects))
-            objects = publish(self._uploads, batch, files, data, folder, check=lease.check)
+            elsewhere = partial(self._siblings.accepted, batch, folder, lease)
+            objects = publish(self._uploads, batch, files, data, folder, check=lease.check, elsewhere=elsewhere)
             return batch.model_copy(update={"objects": objects})
 
     def _carry_out(
@@ -159,7 +163,8 @@ class BatchReviewer:
             again = decided.next_iteration
             self._objects.put_requests(batch.batch_id, again.number, decided.requests_path, again.requests_sha256)
             status = BatchStatus.PENDING
-        objects = publish(self._uploads, batch, before, data, folder, check=lease.check)
+        elsewhere = partial(self._siblings.accepted, batch, folder, lease)
+        objects = publish(self._uploads, batch, before, data, folder, check=lease.check, elsewhere=elsewhere)
         batch = batch.model_copy(update={"objects": objects})
         if decided.next_iteration is not None:
             batch = batch.model_copy(

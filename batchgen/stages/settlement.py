@@ -6,6 +6,7 @@ Pure but for the files it is given and writes: the same files give the same resu
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import partial
@@ -15,12 +16,21 @@ from typing import Any
 import orjson
 
 from batchgen.data_types import get_data_type, parse_options
-from batchgen.data_types.contract import Accepted, Record, Refused, ResultStrategy, Workplace
+from batchgen.data_types.contract import Accepted, Comparison, Record, Refused, Result, ResultStrategy, Workplace
 from batchgen.lifecycle import DRY_ITERATIONS_LIMIT
 from batchgen.models import Batch, Iteration, ProcessedBatchData, Usage, ValidationProblem
 from batchgen.openai_client.answers import UNANSWERED_CODES, Answer, Failure, read_line
 from batchgen.stages.answer_index import AnswerIndex
-from batchgen.stages.ledger import BAD_SOURCE_ROW, LedgerEntry, LedgerFiles, LedgerWriter, RecordState, Standing, walk
+from batchgen.stages.ledger import (
+    BAD_SOURCE_ROW,
+    LedgerEntry,
+    LedgerFiles,
+    LedgerWriter,
+    RecordState,
+    Standing,
+    accepted_results,
+    walk,
+)
 from batchgen.stages.lookahead import in_order
 from batchgen.stages.resend import ResendWriter
 
@@ -57,21 +67,30 @@ def settle(
     price: Callable[[Usage], Decimal],
     count_tokens: Callable[[bytes], int] | None = None,
     workplace: Workplace | None = None,
+    elsewhere: Callable[[], Iterator[Result]] = lambda: iter(()),
 ) -> Settled:
-    """Judge what OpenAI returned for the current iteration, or the refusal of its file, and write it into `folder`."""
+    """Judge what OpenAI returned for the current iteration, or the refusal of its file, and write it into `folder`.
+
+    `elsewhere` yields what the other batches of the job have accepted, for data types that compare answers.
+    """
     data_type = get_data_type(batch.data_type, batch.options)
     options = parse_options(data_type, batch.options)
     generator = data_type.prompt_generator(options)
+    strategy = data_type.result_strategy(options, workplace)
+    compared = strategy.comparison(folder) if output is not None else None
     with (
         AnswerIndex(batch.batch_id, batch.records, output, errors) as index,
         LedgerWriter(batch.batch_id, folder) as writer,
         ResendWriter(batch, folder, generator, count_tokens) as resend,
+        compared or nullcontext() as comparison,
     ):
         dry = _dry_iterations(batch, index)
-        strategy = data_type.result_strategy(options, workplace)
         judge = _Judge(batch, strategy, index, price, dry_counts=dry >= DRY_ITERATIONS_LIMIT)
-        for settled in in_order(_standings(before, judge), strategy.parallel):
-            _write(settled, writer, resend)
+        if comparison is not None:
+            _tell(comparison, before, elsewhere)
+        for judged in in_order(_standings(before, judge), strategy.parallel):
+            verdict = judged if isinstance(judged, _Verdict) else judge.verdict(judged, comparison)
+            _write(verdict, writer, resend)
         data = writer.finish(f"{batch.iteration}/processed")
         if data.records != batch.records:
             raise AssertionError(f"{data.records} records are accounted for, {batch.records} were sent")
@@ -98,7 +117,26 @@ class _Verdict:
     record: Record | None = None
 
 
-def _standings(before: LedgerFiles, judge: _Judge) -> Iterator[Callable[[], _Verdict]]:
+@dataclass(slots=True)
+class _Judged:
+    """An answer with what is said of it by itself, not yet held against others."""
+
+    answer: Answer
+    judged: Accepted | Refused
+    standing: Standing
+    record: Record
+
+
+def _tell(comparison: Comparison, before: LedgerFiles, elsewhere: Callable[[], Iterator[Result]]) -> None:
+    """Tell of what is accepted: first by this batch, then by others, as many as can be known."""
+    for result in accepted_results(before):
+        comparison.know(result)
+    for result in elsewhere():
+        if not comparison.know(result):
+            break
+
+
+def _standings(before: LedgerFiles, judge: _Judge) -> Iterator[Callable[[], _Verdict | _Judged]]:
     """Yield what gives each record its verdict: what is known by now, or the judgement of its answer."""
     for standing in walk(before):
         if standing.entry is not None and standing.entry.state is not RecordState.OPEN:
@@ -155,7 +193,7 @@ class _Judge:
         self.answers = 0
         self.simulated = False
 
-    def judgement(self, standing: Standing, record: Record) -> Callable[[], _Verdict]:
+    def judgement(self, standing: Standing, record: Record) -> Callable[[], _Verdict | _Judged]:
         """Find and count the answer; the returned call judges it."""
         self._line += 1
         if self._line > self._batch.current.requests:  # it found no room in the model's queue
@@ -198,20 +236,30 @@ class _Judge:
         line = self._index.line(row)
         return MISSING if line is None else read_line(line, self._batch.endpoint)[1]
 
-    def _judge(self, answer: Answer, standing: Standing, record: Record) -> _Verdict:
-        entry = standing.entry or _fresh(standing.row, record)
-        if answer.problem is None:
-            judged = self._strategy.judge(record, answer.text, entry.feedback())
-            if isinstance(judged, Accepted):
-                fields = {"record_id": record.record_id, "output": judged.output, "iteration": self._batch.iteration}
-                return _Verdict(_accepted(standing.entry), orjson.dumps(fields, option=orjson.OPT_APPEND_NEWLINE))
+    def _judge(self, answer: Answer, standing: Standing, record: Record) -> _Judged:
+        if answer.problem is not None:
+            judged: Accepted | Refused = Refused(
+                answer.problem, answer.detail, answer.problem not in _NOT_FOR_THE_MODEL
+            )
         else:
-            judged = Refused(answer.problem, answer.detail, answer.problem not in _NOT_FOR_THE_MODEL)
+            former = None if standing.entry is None else standing.entry.feedback()
+            judged = self._strategy.judge(record, answer.text, former)
+        return _Judged(answer, judged, standing, record)
+
+    def verdict(self, found: _Judged, comparison: Comparison | None) -> _Verdict:
+        """What an answer comes to, held against those that were accepted before; called in the order of the source."""
+        judged, standing, record = found.judged, found.standing, found.record
+        if isinstance(judged, Accepted) and comparison is not None:
+            judged = comparison.judge(Result(record, judged.output, self._batch.iteration)) or judged
+        if isinstance(judged, Accepted):
+            fields = {"record_id": record.record_id, "output": judged.output, "iteration": self._batch.iteration}
+            return _Verdict(_accepted(standing.entry), orjson.dumps(fields, option=orjson.OPT_APPEND_NEWLINE))
+        entry = standing.entry or _fresh(standing.row, record)
         refused = entry.after_failed_try(
             ends_as=RecordState.REFUSED,
             reason=judged.reason,
             detail=judged.detail,
-            output=answer.text,
+            output=found.answer.text,
             helps=judged.helps_next_try,
             max_retries=self._batch.max_retries,
             evidence=judged.evidence,

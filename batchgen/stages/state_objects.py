@@ -17,6 +17,8 @@ from batchgen.storage import object_names as names
 from batchgen.storage.uploads import BatchUploadManager
 
 MANIFEST_FORMAT = 1
+Sibling = tuple[str, str]
+"""Id of another batch of the job, and the point (`ledger`) at which its results stood."""
 
 
 class StateObjects:
@@ -65,6 +67,27 @@ class StateObjects:
             data.results_path, names.results_key(data.batch_id, data.ledger), sha256=data.results_sha256
         )
         self._uploads.upload(data.ledger_path, names.ledger_key(data.batch_id, data.ledger))
+
+    def put_siblings(self, batch: Batch, siblings: list[Sibling]) -> None:
+        """Store which results the current iteration is held against."""
+        self._uploads.put(orjson.dumps(siblings), names.siblings_key(batch.batch_id, batch.iteration))
+
+    def get_siblings(self, batch: Batch) -> list[Sibling] | None:
+        """Which results the current iteration was held against; None if it was against none yet."""
+        try:
+            found = orjson.loads(self._uploads.read(names.siblings_key(batch.batch_id, batch.iteration)))
+        except FileNotFoundError:
+            return None
+        return [(batch_id, ledger) for batch_id, ledger in found]
+
+    def get_sibling(self, sibling: Sibling, folder: Path) -> LedgerFiles:
+        """Fetch records, results and ledger of a batch as they stood at a point."""
+        batch_id, ledger = sibling
+        return LedgerFiles(
+            self._uploads.download(names.records_key(batch_id), folder / "records.jsonl"),
+            self._uploads.download(names.results_key(batch_id, ledger), folder / "results.jsonl"),
+            self._uploads.download(names.ledger_key(batch_id, ledger), folder / "ledger.jsonl"),
+        )
 
     def get_files(self, batch: Batch, folder: Path) -> LedgerFiles:
         """Fetch records, and results and ledger where something was judged already."""

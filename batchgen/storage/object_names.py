@@ -56,6 +56,11 @@ def requests_key(batch_id: str, iteration: int) -> str:
     return f"state/{safe(batch_id)}/{iteration}/requests.jsonl"
 
 
+def siblings_key(batch_id: str, iteration: int) -> str:
+    """Key of which results of the job's other batches an iteration was held against."""
+    return f"state/{safe(batch_id)}/{iteration}/siblings.json"
+
+
 def output_key(batch_id: str, iteration: int) -> str:
     """Key of OpenAI's raw output of an iteration."""
     return f"state/{safe(batch_id)}/{iteration}/output.jsonl"

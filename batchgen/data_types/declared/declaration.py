@@ -12,6 +12,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from batchgen.data_types.structured.answer import AnswerForm
+from batchgen.data_types.structured.duplicates.spec import DuplicateSpec
 from batchgen.data_types.structured.fields import FieldSpec, each_once
 from batchgen.data_types.structured.rules import Rules
 from batchgen.errors import InvalidDeclaration
@@ -45,6 +46,8 @@ class Declaration(BaseModel):
     """The user message, a Jinja2 template over the columns."""
     fields: Annotated[tuple[FieldSpec, ...], AfterValidator(each_once)] = Field(min_length=1)
     rules: Rules = Rules()
+    duplicates: DuplicateSpec = DuplicateSpec()
+    """Which texts of different rows must not be nearly the same."""
     model: str | None = None
     """None: the default of the model policies."""
     max_retries: int = Field(3, ge=0)
@@ -62,6 +65,8 @@ class Declaration(BaseModel):
             yield f"{min(twice)!r} is a field and an unchanged column: it can be only one of them"
         if unknown := self.rules.fields() - names:
             yield f"the rules name the field {min(unknown)!r}, which is not declared"
+        if unknown := set(self.duplicates.fields) - names:
+            yield f"duplicates compares the field {min(unknown)!r}, which is not declared"
         try:
             AnswerForm(self.unchanged, self.fields)
         except ValueError as error:

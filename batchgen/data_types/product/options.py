@@ -8,6 +8,7 @@ import orjson
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from batchgen.data_types.product.fields import DEFAULT_FIELDS, KNOWN_FIELDS, as_field
+from batchgen.data_types.structured.duplicates.spec import DuplicateSpec
 from batchgen.data_types.structured.fields import FieldSpec, each_once
 from batchgen.data_types.structured.rules import Rules, as_object
 from batchgen.data_types.tabular import TabularOptions
@@ -41,6 +42,10 @@ class ProductOptions(TabularOptions):
     )
     rules: Annotated[Rules, BeforeValidator(as_object)] = Field(
         Rules(), description="What texts must hold and must not: forbidden, numbers_from_source, mentions, not_copied."
+    )
+    duplicates: DuplicateSpec = Field(
+        DuplicateSpec(),
+        description="What is done with products whose texts are nearly the same: report, refuse, ignore; or an object.",
     )
     language: str | None = Field(
         None, description="Language to write in, for example Korean. Default: that of the product's own texts."

@@ -100,7 +100,8 @@ OUTCOMES: list[Outcome] = [
 @pytest.fixture
 def page(tmp_path: Path) -> str:
     facts = batch_facts(records=33, accepted=31, refused=1, failed=1, simulated=True)
-    duplicates = {"groups": 1, "records": 1, "examples": [{"record_id": "a2", "of": "a1", "score": 0.97}]}
+    example = {"record_id": "a2", "of": "a1", "score": 0.97, "same_source": False}
+    duplicates = {"groups": 1, "records": 1, "examples": [example]}
     part = write_report(
         lambda: iter(OUTCOMES), facts, [TEXT, NUMBER], tmp_path, others=ReportPart({"duplicates": duplicates})
     )

@@ -5,7 +5,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 JOBS ?= 2
 
-.PHONY: help install lint test coverage test-faults soak test-deployed test-ui demo bench bench-test-code bench-manager up down lock
+.PHONY: help install lint test coverage test-faults soak test-deployed test-ui demo bench bench-test-code bench-manager bench-tokens up down lock
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -57,6 +57,9 @@ bench-test-code: $(STAMP) ## Judge recorded answers, REPLIES=<file>: how many ca
 
 bench-manager: $(STAMP) ## Measure what the client manager costs a call, against the bare SDK
 	$(BIN)/python -m benchmarks.manager_overhead
+
+bench-tokens: $(STAMP) ## Measure how fast tokens are counted, each request and by a sample
+	$(BIN)/python -m benchmarks.token_speed
 
 up: $(STAMP) ## Start the embedded stack and print its addresses
 	$(BIN)/batchgen up

@@ -6,7 +6,7 @@ STAMP := .venv/.installed
 JOBS ?= 2
 
 .PHONY: help install lint test coverage test-faults soak test-deployed test-ui demo bench bench-test-code bench-dedup \
-	bench-manager up down lock
+	bench-manager bench-tokens up down lock
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -61,6 +61,9 @@ bench-manager: $(STAMP) ## Measure what the client manager costs a call, against
 
 bench-dedup: $(STAMP) ## Measure the search for near-duplicates on two sets with known ones, and its speed and memory
 	$(BIN)/python -m benchmarks.dedup
+
+bench-tokens: $(STAMP) ## Measure how fast tokens are counted, each request and by a sample
+	$(BIN)/python -m benchmarks.token_speed
 
 up: $(STAMP) ## Start the embedded stack and print its addresses
 	$(BIN)/batchgen up

@@ -19,18 +19,24 @@ from batchgen.summary import dollars
 
 @click.command()
 @job_options
+@click.option("--exact", is_flag=True, help="Count every request, also of a large job, instead of a sample.")
 @json_option
-def estimate(*, as_json: bool, **given: Any) -> int:
+def estimate(*, exact: bool, as_json: bool, **given: Any) -> int:
     """Show how many requests and input tokens a job has, and what they cost. Output tokens come on top."""
-    return show_estimate(request(load_settings(), **given), as_json=as_json)
+    return show_estimate(request(load_settings(), **given), as_json=as_json, exact=exact)
 
 
-def show_estimate(wanted: JobRequest, *, as_json: bool) -> int:
+def show_estimate(wanted: JobRequest, *, as_json: bool, exact: bool = False) -> int:
     """Read the source, count, print; nothing is recorded or sent."""
     settings = load_settings()
     with Services(settings) as services, tempfile.TemporaryDirectory(prefix="batchgen-") as folder:
         estimated = estimate_job(
-            wanted, Path(folder), policies=services.policies, s3=services.s3, cache=services.workspace.cache
+            wanted,
+            Path(folder),
+            policies=services.policies,
+            s3=services.s3,
+            cache=services.workspace.cache,
+            exact=exact,
         )
     if as_json:
         print_json(
@@ -42,13 +48,19 @@ def show_estimate(wanted: JobRequest, *, as_json: bool) -> int:
                 "requests": estimated.requests,
                 "batches": estimated.batches,
                 "input_tokens": estimated.input_tokens,
+                "input_tokens_error": estimated.input_tokens_error,
                 "input_cost_usd": dollars(estimated.input_cost_usd),
             }
         )
     else:
         say(
             f"{estimated.records:,} records, {estimated.requests:,} requests in {estimated.batches} batches; "
-            f"{estimated.input_tokens:,} input tokens cost ${dollars(estimated.input_cost_usd)} with {estimated.model} "
+            f"{estimated.input_tokens:,}{_off(estimated.input_tokens_error)} input tokens cost "
+            f"${dollars(estimated.input_cost_usd)} with {estimated.model} "
             f"({estimated.model_reason}) at batch price. Output tokens come on top. Nothing was sent."
         )
     return 0
+
+
+def _off(error: int) -> str:
+    return f" ± {error:,}" if error else ""

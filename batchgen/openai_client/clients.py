@@ -85,6 +85,15 @@ class Clients:
             pair = self._pairs.get(address)
             return None if pair is None else pair.by_loop.pop(asyncio.get_running_loop(), None)
 
+    def close(self) -> None:
+        """Close the sync clients; the async ones end with their loops."""
+        with self._lock:
+            pairs = list(self._pairs.values())
+            self._pairs.clear()
+        for pair in pairs:
+            if pair.sync is not None:
+                pair.sync.close()
+
     def _pair(self, address: Address, user: object) -> _Pair:
         pair = self._pairs.setdefault(address, _Pair())
         pair.users.add(user)
@@ -102,6 +111,13 @@ _BY_PROCESS: dict[int, Clients] = {}
 def clients() -> Clients:
     """The clients of this process. Those of a parent are kept as they are: their end would be seen on its sockets."""
     return _BY_PROCESS.setdefault(os.getpid(), Clients())  # atomic: two threads get the same
+
+
+def close_clients() -> None:
+    """Close all sync clients of this process, whoever uses them, and forget the others: for tests, and for an end."""
+    found = _BY_PROCESS.pop(os.getpid(), None)
+    if found is not None:
+        found.close()
 
 
 def address_of(base_url: str, api_key: str) -> Address:

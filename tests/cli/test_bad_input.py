@@ -141,7 +141,7 @@ def test_an_unknown_batch(run: Run) -> None:
 
 
 def test_a_busy_server_is_waited_for(run: Run, configured: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("batchgen.openai_client.manager.MAX_RETRIES", 0)
+    monkeypatch.setattr("batchgen.openai_client.clients.MAX_RETRIES", 0)
     configured.simulator.control.fault("models", "error", status=503, times=2)
     told = generate(run, "/nowhere/prompts.jsonl")
     assert told.err.count("Waiting: ") == 2

@@ -145,7 +145,7 @@ def test_what_only_the_run_can_tell_ends_it_before_anything_is_recorded(
 def test_a_service_that_is_away_for_one_batch_does_not_hold_up_the_others(
     configured: Pipeline, deployments: Deployments, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("batchgen.openai_client.manager.MAX_RETRIES", 0)
+    monkeypatch.setattr("batchgen.openai_client.clients.MAX_RETRIES", 0)
     monkeypatch.setattr(submit_batch, "retries", 0)
     both = jobs(configured, 2)
     configured.simulator.control.fault("files.create", "error", status=503, times=1)

@@ -42,7 +42,7 @@ def test_a_callback_may_leave_it_open(configured: Pipeline) -> None:
 def test_a_service_that_is_away_for_a_moment_is_tried_again(
     configured: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("batchgen.openai_client.manager.MAX_RETRIES", 0)
+    monkeypatch.setattr("batchgen.openai_client.clients.MAX_RETRIES", 0)
     monkeypatch.setattr(submit_batch, "retry_delay_seconds", 0)
     configured.simulator.control.fault("files.create", "error", status=503, times=2)
     assert flows.generate("prompt", configured.prompts(2))["accepted"] == 2

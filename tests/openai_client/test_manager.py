@@ -18,7 +18,7 @@ import pytest
 from batchgen.errors import InvalidModelError, Unavailable, UnknownModel
 from batchgen.models import Endpoint, Usage
 from batchgen.openai_client.catalog import ModelCatalog
-from batchgen.openai_client.clients import clients
+from batchgen.openai_client.clients import clients, close_clients
 from batchgen.openai_client.manager import OpenAIClientManager
 from batchgen.openai_client.policies import ModelPolicies
 from batchgen.openai_client.sync_calls import SyncCalls
@@ -188,6 +188,15 @@ def test_a_closed_manager_makes_a_new_client(manager: OpenAIClientManager) -> No
     manager.close()
     manager.close()
     assert first.is_closed()
+    assert manager.get_sync_client().models.list().data
+
+
+def test_all_clients_can_be_closed_at_once(manager: OpenAIClientManager) -> None:
+    first = manager.get_sync_client()
+    close_clients()
+    close_clients()
+    assert first.is_closed()
+    assert clients().count() == 0
     assert manager.get_sync_client().models.list().data
 
 

@@ -58,7 +58,7 @@ def test_a_job_says_why_it_has_its_model(pipeline: Pipeline, model: str | None, 
     assert (summary["model"], summary["model_reason"]) == (job.model, reason)
 
 
-@pytest.mark.parametrize(("words", "model"), [(5, "tiny"), (200, "tiny"), (350, "roomy"), (3500, "roomy")])
+@pytest.mark.parametrize(("words", "model"), [(5, "tiny"), (150, "tiny"), (350, "roomy"), (2900, "roomy")])
 def test_auto_takes_a_model_that_holds_the_largest_prompt(small_models: Pipeline, words: int, model: str) -> None:
     """Room for a prompt is the context less the longest answer: 300 tokens, 3,900 tokens."""
     job = create(small_models, prompt(small_models, words), model="auto")
@@ -75,7 +75,7 @@ def test_auto_takes_any_other_model_where_the_cheap_ones_are_too_small(small_mod
 
 
 def test_a_limit_on_answers_leaves_more_room_for_the_prompt(small_models: Pipeline) -> None:
-    source = prompt(small_models, 315)
+    source = prompt(small_models, 250)
     assert create(small_models, source, model="auto").model == "roomy"
     assert create(small_models, source, model="auto", options={"max_output_tokens": 10}).model == "tiny"
 

@@ -52,6 +52,14 @@ _MEANING = {
     503: "A service is away; come again.",
 }
 _SHOWN_ERRORS = 5
+_CODES = {
+    400: "bad_request",
+    401: "unauthorized",
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "content_too_large",
+    429: "too_many_requests",
+}
 
 
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -88,6 +96,6 @@ def add_problem_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def of_http(_: Request, error: HTTPException) -> JSONResponse:
-        phrase = HTTPStatus(error.status_code).phrase
+        code = _CODES.get(error.status_code, f"http_{error.status_code}")
         headers = dict(error.headers) if error.headers else None
-        return problem(error.status_code, phrase.lower().replace(" ", "_"), str(error.detail), "", headers)
+        return problem(error.status_code, code, str(error.detail), "", headers)

@@ -128,7 +128,7 @@ def read_draft(text: str, columns: Sequence[str], name: str | None) -> Declarati
     foreign = [each for each in (*draft.columns_used, *draft.unchanged_columns) if each not in columns]
     if foreign:
         raise _invalid(f"there is no column {foreign[0]!r}")
-    with_texts = [each.field_name for each in draft.output_fields if each.field_type in _WITH_TEXTS]
+    free = [each.field_name for each in draft.output_fields if each.field_type in _WITH_TEXTS and not each.choices]
     content = {
         "name": name or _slug(draft.type_name),
         "summary": draft.summary[:200],
@@ -139,7 +139,7 @@ def read_draft(text: str, columns: Sequence[str], name: str | None) -> Declarati
         "fields": [_field(each) for each in draft.output_fields],
         "rules": {
             "forbidden": draft.forbidden_words,
-            "numbers_from_source": with_texts if draft.numbers_from_source and with_texts else False,
+            "numbers_from_source": free if draft.numbers_from_source and free else False,
         },
     }
     return check_declaration(content, "the draft")

@@ -54,4 +54,9 @@ def plain_text(prompt: str) -> str:
     facts = PromptFacts(prompt)
     subject = " ".join(prompt[:160].split()[:14]).rstrip(".,:;?!") or "an empty prompt"
     opening, closing = OPENINGS[facts.seed % len(OPENINGS)], CLOSINGS[facts.seed // 7 % len(CLOSINGS)]
-    return f"{opening}: {subject}. {closing} (Simulated answer {facts.seed:08x}.)"
+    return f"{opening}: {subject}. {closing} (Simulated answer {_lettered(facts.seed)}.)"
+
+
+def _lettered(number: int) -> str:
+    """A number without digits: nobody shall take it for a figure of the answer."""
+    return "".join("bcdfghjklmnpqrst"[int(digit, 16)] for digit in f"{number:08x}")

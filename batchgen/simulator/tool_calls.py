@@ -60,5 +60,18 @@ def _ids(function: dict[str, Any], question: str) -> dict[str, str] | None:
 
 
 def _told(results: list[str]) -> str:
-    told = [f"{label} {value}" for result in results for label, value in PromptFacts(result).details]
+    objects = [found for result in results for found in _objects(result)]
+    told = [f"{label} {value}" for each in objects for label, value in PromptFacts(json.dumps(each)).details]
     return f"From what is stored: {'; '.join(told[:TOLD])}." if told else "Nothing of that is stored."
+
+
+def _objects(result: str) -> list[dict[str, Any]]:
+    """The objects that a result lists, else the result itself."""
+    try:
+        whole = json.loads(result)
+    except ValueError:
+        return []
+    if not isinstance(whole, dict):
+        return []
+    listed = [each for value in whole.values() if isinstance(value, list) for each in value if isinstance(each, dict)]
+    return listed or [whole]

@@ -123,7 +123,7 @@ def _language(_place: Place, _facts: PromptFacts) -> str:
     return "en"
 
 
-def _template(_place: Place, facts: PromptFacts) -> str:
+def _template(_place: Place, _facts: PromptFacts) -> str:
     return "Write about this: {{ row | tojson }}"
 
 

@@ -1,4 +1,4 @@
-"""`GET /health` tells whether Redis and S3 answer, and which does not."""
+"""`GET /ready` tells whether Redis and S3 answer, and which does not; `/health` and `/metrics` answer without them."""
 
 from __future__ import annotations
 
@@ -11,27 +11,46 @@ from .receiver import SECRET, Receiver, serving
 
 
 def test_it_is_well_while_redis_and_s3_answer(receiver: Receiver) -> None:
-    answer = httpx.get(f"{receiver.url}/health")
+    answer = httpx.get(f"{receiver.url}/ready")
     assert (answer.status_code, answer.json()) == (200, {"ok": True, "away": []})
 
 
 def test_it_names_what_is_away(start_pipeline: StartPipeline, background: BackgroundWork) -> None:
     pipeline = start_pipeline(OPENAI_WEBHOOK_SECRET=SECRET, REDIS_URL="redis://127.0.0.1:1/0")
     with serving(pipeline, background) as receiver:
-        answer = httpx.get(f"{receiver.url}/health", timeout=20)
+        answer = httpx.get(f"{receiver.url}/ready", timeout=20)
     assert (answer.status_code, answer.json()) == (503, {"ok": False, "away": ["Redis"]})
 
 
 def test_a_redis_that_was_lost_is_not_the_one_it_knows(receiver: Receiver) -> None:
-    httpx.get(f"{receiver.url}/health")
+    httpx.get(f"{receiver.url}/ready")
     services = receiver.pipeline.services
     services.ids.for_recovery().begin_epoch()
-    answer = httpx.get(f"{receiver.url}/health")
+    answer = httpx.get(f"{receiver.url}/ready")
     assert (answer.status_code, answer.json()) == (503, {"ok": False, "away": ["Redis"]})
 
 
 def test_it_names_a_bucket_that_is_gone(start_pipeline: StartPipeline, background: BackgroundWork) -> None:
     pipeline = start_pipeline(OPENAI_WEBHOOK_SECRET=SECRET, BATCHGEN_S3_BUCKET="nowhere")
     with serving(pipeline, background) as receiver:
-        answer = httpx.get(f"{receiver.url}/health", timeout=20)
+        answer = httpx.get(f"{receiver.url}/ready", timeout=20)
     assert (answer.status_code, answer.json()) == (503, {"ok": False, "away": ["S3"]})
+
+
+def test_the_process_answers_though_all_is_away(start_pipeline: StartPipeline, background: BackgroundWork) -> None:
+    pipeline = start_pipeline(REDIS_URL="redis://127.0.0.1:1/0")
+    with serving(pipeline, background) as receiver:
+        assert httpx.get(f"{receiver.url}/health").json() == {"ok": True, "away": []}
+        figures = httpx.get(f"{receiver.url}/metrics", timeout=20)
+    assert figures.status_code == 200
+    assert "batchgen_batches{" not in figures.text
+
+
+def test_requests_and_batches_are_counted(receiver: Receiver) -> None:
+    receiver.ended()
+    for path in ("/health", "/nowhere/1", "/nowhere/2"):
+        httpx.get(receiver.url + path)
+    told = httpx.get(f"{receiver.url}/metrics").text
+    assert 'batchgen_http_requests_total{method="GET",route="/health",status="200"} 1.0' in told
+    assert 'batchgen_http_requests_total{method="GET",route="none",status="404"} 2.0' in told
+    assert 'batchgen_batches{status="PROCESSING"} 1.0' in told

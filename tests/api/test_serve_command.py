@@ -52,11 +52,22 @@ def test_a_signal_lets_running_work_finish(hooked: Pipeline, number: signal.Sign
 
 
 @pytest.mark.usefixtures("configured")
-def test_without_a_secret_it_does_not_start_or_ask_anybody(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1/0")
-    told = run("serve", "--port", "0", "--json")
-    assert (told.code, told.document["error"]["code"]) == (2, "missing_setting")
-    assert "OPENAI_WEBHOOK_SECRET" in told.document["error"]["message"]
+def test_without_keys_it_listens_on_this_machine_alone(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1/0")  # nobody is asked before
+    told = run("serve", "--host", "0.0.0.0", "--port", "0", "--json")  # noqa: S104 - refused
+    assert (told.code, told.document["error"]["code"]) == (2, "usage")
+    assert "BATCHGEN_API_KEYS" in told.document["error"]["remedy"]
+
+
+@pytest.mark.usefixtures("configured")
+@pytest.mark.parametrize(("name", "value"), [("BATCHGEN_API_KEYS", "short"), ("BATCHGEN_API_RATE", "often")])
+def test_a_key_that_can_be_guessed_and_a_rate_that_is_none_are_refused(
+    run: Run, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    told = run("doctor", "--json")
+    assert (told.code, told.document["error"]["code"]) == (2, "invalid_setting")
+    assert name in told.document["error"]["message"]
 
 
 @pytest.mark.usefixtures("configured")

@@ -51,8 +51,12 @@ class _Parts:
 
 
 def counter_for(model: str) -> Callable[[bytes], int]:
-    """A function that says how many input tokens a request line has at most."""
-    return RequestCounter(model).at_most
+    """A function that says how many input tokens a request line has at most, for the limit on what is enqueued.
+
+    Never less than a byte in four of the line: servers that refuse a file before they read it go by its size.
+    """
+    counter = RequestCounter(model)
+    return lambda line: max(counter.at_most(line), -(-len(line) // _BYTES_A_TOKEN))
 
 
 class RequestCounter:

@@ -5,7 +5,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 JOBS ?= 2
 
-.PHONY: help install lint test coverage test-faults soak test-deployed test-ui demo bench bench-test-code bench-dedup \
+.PHONY: help install lint test coverage test-faults soak test-deployed test-ui demo bench bench-test-code bench-dedup bench-catalogues \
 	bench-manager bench-tokens up down lock
 
 help: ## List the targets
@@ -61,6 +61,9 @@ bench-manager: $(STAMP) ## Measure what the client manager costs a call, against
 
 bench-dedup: $(STAMP) ## Measure the search for near-duplicates on two sets with known ones, and its speed and memory
 	$(BIN)/python -m benchmarks.dedup
+
+bench-catalogues: $(STAMP) ## Run real catalogues the whole way: speed and memory (needs npm)
+	$(BIN)/python -m benchmarks.catalogues
 
 bench-tokens: $(STAMP) ## Measure how fast tokens are counted, each request and by a sample
 	$(BIN)/python -m benchmarks.token_speed

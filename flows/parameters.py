@@ -7,11 +7,16 @@ value: it has a switch, whose two sides say what they mean. Calls from Python ma
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Annotated, Any
 
-from pydantic import Field, WithJsonSchema
+from pydantic import Field, GetJsonSchemaHandler, WithJsonSchema
+from pydantic_core import CoreSchema
 
 from batchgen.data_types import DATA_TYPES
+from batchgen.data_types.declared.declaration import declared_names
+from batchgen.errors import InvalidSetting
+from batchgen.settings import Settings
 from batchgen.stages.intake import JOB_NAME
 
 
@@ -24,7 +29,17 @@ def _number(minimum: int, otherwise: str) -> WithJsonSchema:
     return either({"type": "integer", "minimum": minimum}, "number", otherwise)
 
 
-DataTypeName = Annotated[str, Field(json_schema_extra={"enum": [*DATA_TYPES]})]
+class _KnownTypes:
+    """Makes a menu of the data types there are when the flow is deployed: batchgen's own, and declared ones."""
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        schema = handler(core)
+        with suppress(InvalidSetting):
+            schema["enum"] = [*DATA_TYPES, *declared_names(Settings.load().types_dir)]
+        return schema
+
+
+DataTypeName = Annotated[str, _KnownTypes()]
 JobName = Annotated[str | None, WithJsonSchema({"type": "string", "pattern": f"^({JOB_NAME.pattern})?$"})]
 Text = Annotated[str | None, WithJsonSchema({"type": "string"})]
 Limit = Annotated[int | None, Field(ge=1), _number(1, "all")]

@@ -12,6 +12,8 @@ from referencing import Registry
 from referencing.exceptions import Unresolvable
 from referencing.jsonschema import DRAFT202012
 
+from batchgen.data_types.strict_schema import strict_problem
+
 NO_DOCUMENTS: Registry[Any] = Registry()
 """A `$ref` may point within its own schema only: nothing is fetched from the network."""
 
@@ -42,6 +44,8 @@ def checked(text: str | bytes) -> dict[str, Any]:
         raise ValueError(f"it is not a JSON schema ({error.json_path}: {brief(error.message)})") from None
     except Unresolvable as error:
         raise ValueError(f"its $ref {error.ref!r} points to nothing within it") from None
+    if (problem := strict_problem(schema)) is not None:
+        raise ValueError(f"OpenAI refuses it in strict mode, {problem}")
     return schema
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from pipeline import Pipeline, StartPipeline
+from prefect.utilities.callables import parameter_schema
 
 import flows
 from batchgen.errors import MissingSetting
 from batchgen.models import Batch
 from batchgen.simulator import Answer
+from flows.job import job_flow
 from flows.submit import submit_batch
 
 
@@ -60,3 +64,11 @@ def test_what_failed_is_sent_again(start_pipeline: StartPipeline, monkeypatch: p
         monkeypatch.setenv(name, value)
     summary = flows.generate("prompt", pipeline.prompts(2), review="approve")
     assert (summary["accepted"], summary["batches"][0]["iteration"]) == (2, 2)
+
+
+def test_the_form_offers_the_declared_types_that_there_are(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "shop_texts.yaml").write_text("half a decl", encoding="utf-8")
+    (tmp_path / "Not a name.yaml").write_text("", encoding="utf-8")
+    monkeypatch.setenv("BATCHGEN_TYPES_DIR", str(tmp_path))
+    offered = parameter_schema(job_flow.fn).properties["data_type"]["enum"]
+    assert offered == ["prompt", "product", "test_code", "csv_analysis", "shop_texts"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -120,6 +121,11 @@ def find_declaration(name: str, folder: Path) -> Declaration | None:
     if found.name != name:
         raise InvalidDeclaration(place=str(path), problem=f"its name is {found.name!r}, and must be that of its file")
     return found
+
+
+def declared_names(folder: Path) -> list[str]:
+    """Return the names of a folder's declarations, whether they hold or not."""
+    return sorted(path.stem for path in folder.glob(f"*{ENDING}") if re.fullmatch(NAME, path.stem))
 
 
 def declarations(folder: Path) -> Iterator[Declaration]:

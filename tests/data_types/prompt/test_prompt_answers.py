@@ -9,6 +9,7 @@ from batchgen.data_types.prompt import PROMPT
 from batchgen.errors import InvalidOption
 
 SCHEMA = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"], "additionalProperties": False}
+OTHER = {"type": "object", "properties": {"b": {"type": "string"}}, "required": ["b"], "additionalProperties": False}
 
 
 def judge(text: str, own: dict[str, Any] | None = None, **given: Any) -> Accepted | Refused:
@@ -45,7 +46,7 @@ def test_an_answer_that_does_not_hold_is_refused(text: str, reason: str, detail:
 
 
 def test_the_rows_own_schema_comes_before_the_option() -> None:
-    assert isinstance(judge('{"a": "x"}', SCHEMA, schema={"type": "object", "required": ["b"]}), Accepted)
+    assert isinstance(judge('{"a": "x"}', SCHEMA, schema=OTHER), Accepted)
 
 
 def test_a_long_answer_is_not_quoted_whole() -> None:
@@ -61,7 +62,7 @@ def test_a_schema_that_cannot_be_followed_refuses_and_asks_no_server(schema: dic
     assert "cannot be followed" in refused.detail
 
 
-@pytest.mark.parametrize("schema", ["{", "[]", {"type": "objekt"}])
+@pytest.mark.parametrize("schema", ["{", "[]", {"type": "objekt"}, {"type": "object"}, {**SCHEMA, "required": []}])
 def test_a_schema_that_is_none_is_no_option(schema: object) -> None:
     with pytest.raises(InvalidOption, match=r"schema: .*Known options: .*schema"):
         parse_options(PROMPT, {"schema": schema})

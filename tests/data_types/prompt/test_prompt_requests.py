@@ -1,5 +1,6 @@
 from typing import Any
 
+import orjson
 import pytest
 from prompts import body, options
 
@@ -9,6 +10,7 @@ from batchgen.data_types.prompt import PROMPT
 USER = {"role": "user", "content": "Hi"}
 SYSTEM = {"role": "system", "content": "Be brief."}
 SCHEMA = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"], "additionalProperties": False}
+EMPTY = {"type": "object", "properties": {}, "required": [], "additionalProperties": False}
 
 
 @pytest.mark.parametrize(
@@ -31,12 +33,12 @@ def test_a_plain_row_asks_for_nothing_else() -> None:
 
 def test_the_rows_own_schema_and_limit_come_before_the_options() -> None:
     row = Record("1", {"prompt": "Hi", "schema": SCHEMA, "max_output_tokens": 20})
-    sent = body(row, schema={"type": "object"}, max_output_tokens=99)
+    sent = body(row, schema=EMPTY, max_output_tokens=99)
     assert sent["response_format"]["json_schema"]["schema"] == SCHEMA
     assert sent["max_completion_tokens"] == 20
 
 
-@pytest.mark.parametrize("schema", [SCHEMA, '{"type": "object"}'])
+@pytest.mark.parametrize("schema", [SCHEMA, orjson.dumps(EMPTY).decode()])
 def test_the_options_schema_and_limit_hold_for_every_other_row(schema: object) -> None:
     sent = body(Record("1", {"prompt": "Hi"}), schema=schema, max_output_tokens="99")
     assert sent["response_format"]["json_schema"]["schema"]["type"] == "object"

@@ -1,6 +1,7 @@
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from prompts import fetch, fetch_one, fetch_rows
 
@@ -20,13 +21,14 @@ def test_a_row_may_bring_messages_system_schema_and_a_limit(tmp_path: Path) -> N
 
 
 def test_a_csv_holds_messages_and_schema_as_json_text(tmp_path: Path) -> None:
+    schema = orjson.dumps(SCHEMA).decode().replace('"', '""')
     content = (
         "Prompt,messages,schema,max_output_tokens\n"
-        ',"[{""role"": ""user"", ""content"": ""Hi""}]","{""type"": ""object""}",20\n'
+        f',"[{{""role"": ""user"", ""content"": ""Hi""}}]","{schema}",20\n'
         '"Say ""ja"",\nplease 🐝",,,\n'
     )
     assert fetch(tmp_path, "prompts.csv", content) == [
-        Record("1", {"messages": [USER], "schema": {"type": "object"}, "max_output_tokens": 20}),
+        Record("1", {"messages": [USER], "schema": SCHEMA, "max_output_tokens": 20}),
         Record("2", {"prompt": 'Say "ja",\nplease 🐝'}),
     ]
 
@@ -47,6 +49,7 @@ def test_a_csv_holds_messages_and_schema_as_json_text(tmp_path: Path) -> None:
         ({"prompt": "Hi", "schema": "{"}, "schema: it is not JSON"),
         ({"prompt": "Hi", "schema": [1]}, "schema: it is not a JSON object"),
         ({"prompt": "Hi", "schema": {"type": "objekt"}}, "schema: it is not a JSON schema ($.type"),
+        ({"prompt": "Hi", "schema": {"type": "object"}}, "schema: OpenAI refuses it in strict mode, at the top"),
         ({"prompt": "Hi", "schema": {"pattern": "("}}, "schema: it is not a JSON schema"),
         ({"prompt": "Hi", "schema": {"$ref": "https://example.com/x"}}, "schema: its $ref 'https://example.com/x'"),
         ({"prompt": "Hi", "schema": {"$ref": "#/$defs/none"}}, "points to nothing within it"),

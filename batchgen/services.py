@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import cached_property
 from types import TracebackType
@@ -20,7 +20,9 @@ from batchgen.openai_client.manager import OpenAIClientManager
 from batchgen.settings import Settings
 from batchgen.stages.advance import Stages, advance
 from batchgen.stages.analysis import CsvAnalyzer
+from batchgen.stages.budgets import Budgets
 from batchgen.stages.checker import BatchStatusChecker
+from batchgen.stages.cost_guard import CostGuard
 from batchgen.stages.counting import TokenCounter
 from batchgen.stages.handler import CompletedBatchHandler
 from batchgen.stages.preview import Previewer
@@ -38,6 +40,9 @@ if TYPE_CHECKING:
 
     from batchgen.openai_client.batch_api import BatchApi
     from batchgen.openai_client.webhooks import WebhookReader
+
+
+_NOT_AT_OPENAI = (BatchStatus.PENDING, BatchStatus.FAILED)
 
 
 class Services:
@@ -122,8 +127,25 @@ class Services:
             workspace=self.workspace,
             s3=self.s3,
             usage_tier=self.settings.openai_usage_tier,
+            guard=self.cost_guard,
             adopt_wait_s=self.settings.adopt_wait_s,
             poll_interval_s=self.settings.poll_interval_s,
+        )
+
+    @cached_property
+    def budgets(self) -> Budgets:
+        """The caps on costs."""
+        return Budgets(self.settings.budgets, self.catalog)
+
+    @cached_property
+    def cost_guard(self) -> CostGuard:
+        """What reserves below the caps."""
+        return CostGuard(
+            ids=self.ids,
+            objects=self._objects,
+            workspace=self.workspace,
+            catalog=self.catalog,
+            budgets=self.budgets,
         )
 
     @cached_property
@@ -246,13 +268,22 @@ class Services:
         )
 
     def is_active(self, job_id: str | None = None) -> bool:
-        """Whether a stage has something to do, now or later, of a job or of all."""
-        if job_id is not None:
-            return any(not batch.needs_a_person for batch in self.ids.job_batches(job_id))
+        """Whether a stage has something to do, now or later, of a job or of all.
+
+        A batch that a cap holds back is left to a person (or the next month) once nothing runs that could make room.
+        """
         counts = self.ids.counts()
-        if any(counts[status] for status in (BatchStatus.PENDING, BatchStatus.PROCESSING, BatchStatus.PRE_COMPLETED)):
+        running = bool(counts[BatchStatus.PROCESSING] or counts[BatchStatus.PRE_COMPLETED])
+        if job_id is not None:
+            batches: Iterable[Batch] = self.ids.job_batches(job_id)
+        elif running:
             return True
-        return any(not batch.needs_a_person for batch in self.ids.iterate(status=BatchStatus.FAILED))
+        else:
+            batches = (batch for status in _NOT_AT_OPENAI for batch in self.ids.iterate(status=status))
+        return any(
+            not batch.needs_a_person and (running or not batch.over_cap or self.cost_guard.has_room(batch))
+            for batch in batches
+        )
 
     def summary(self, job_id: str) -> dict[str, Any]:
         """The documented summary of a job; raises JobNotFound."""

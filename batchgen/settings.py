@@ -71,6 +71,8 @@ class Settings(BaseSettings):
     """The account's usage tier; tells the enqueued-token limits. Unset: none is assumed."""
     model_catalog: Path | None = Field(None, alias="BATCHGEN_MODEL_CATALOG")
     """A YAML file with models beside those that batchgen knows, in the form of its own catalogue."""
+    budgets: Path | None = Field(None, alias="BATCHGEN_BUDGETS")
+    """A YAML file with caps on costs; unset: only jobs with a cap of their own have one."""
     analysis_time_limit_s: float = Field(300.0, alias="BATCHGEN_ANALYSIS_TIME_LIMIT_S", gt=0, allow_inf_nan=False)
     """Seconds that the analysis of one CSV file, at once, may take as a flow."""
     types_dir: Path = Field(Path("types"), alias="BATCHGEN_TYPES_DIR")

@@ -7,8 +7,7 @@ from typing import Any
 
 from batchgen.lifecycle import BatchStatus, least_advanced
 from batchgen.models import Batch, Job, Usage
-
-_SHOWN_DIGITS = Decimal("0.000001")
+from batchgen.money import dollars
 
 
 def summarize(job: Job, batches: list[Batch]) -> dict[str, Any]:
@@ -71,8 +70,3 @@ def succeeded(summary: dict[str, Any]) -> bool:
     """Whether every record was accepted and every batch is COMPLETED (exit code 0)."""
     completed = all(batch["status"] == BatchStatus.COMPLETED for batch in summary["batches"])
     return completed and summary["accepted"] == summary["records"]
-
-
-def dollars(amount: Decimal) -> str:
-    """An amount as text, to a millionth."""
-    return f"{amount.quantize(_SHOWN_DIGITS).normalize():f}"

@@ -11,11 +11,11 @@ import click
 from batchgen.cli.connections import load_settings
 from batchgen.cli.job_options import job_options, request
 from batchgen.cli.output import json_option, print_json, say
+from batchgen.money import dollars
 from batchgen.openai_client.catalog import ModelCatalog
 from batchgen.services import Services
 from batchgen.stages.estimate import estimate_job
 from batchgen.stages.intake import JobRequest
-from batchgen.summary import dollars
 
 
 @click.command()

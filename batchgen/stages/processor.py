@@ -13,8 +13,10 @@ from structlog.stdlib import get_logger
 from batchgen.errors import (
     OF_ALL_BATCHES,
     BatchgenError,
+    CapReached,
     CreateInDoubt,
     LeaseLost,
+    NoCostBound,
     QueueFull,
     RequestRefused,
     StateLost,
@@ -25,6 +27,7 @@ from batchgen.models import Batch, Job, ValidationProblem
 from batchgen.openai_client.answers import stated_limit
 from batchgen.openai_client.catalog import ModelCatalog
 from batchgen.openai_client.tokens import counter_for
+from batchgen.stages.cost_guard import CostGuard
 from batchgen.stages.fitting import TooLarge, fit
 from batchgen.stages.intake import JobRequest, check_same_job, prepare
 from batchgen.stages.sending import file_name, is_ahead, metadata, with_intent_of
@@ -61,6 +64,7 @@ class BatchProcessor:
         workspace: Workspace,
         s3: Callable[[], S3Client],
         usage_tier: int | None,
+        guard: CostGuard,
         adopt_wait_s: float,
         poll_interval_s: float,
     ) -> None:
@@ -72,6 +76,7 @@ class BatchProcessor:
         self._workspace = workspace
         self._s3 = s3
         self._usage_tier = usage_tier
+        self._guard = guard
         self._adopt_wait = timedelta(seconds=adopt_wait_s)
         self._poll_interval_s = poll_interval_s
 
@@ -98,10 +103,11 @@ class BatchProcessor:
                 if known is not None:
                     check_same_job(job, known)
                     log.info("job_continued", job_id=job.job_id)
-                    return known
-                for batch in prepared.batches:
+                    return self._with_cap_of(job, known, lease)
+                batches = self._guard.bounded(prepared)
+                for batch in batches:
                     self._objects.check_unused(batch, self._ids.address)
-                for batch, file in zip(prepared.batches, prepared.files, strict=True):
+                for batch, file in zip(batches, prepared.files, strict=True):
                     lease.check()
                     self._objects.put_inputs(batch.batch_id, file)
                     if prepared.material is not None:
@@ -109,9 +115,19 @@ class BatchProcessor:
                     self._objects.put_manifest(job, batch)
                 lease.check()
                 self._objects.put_job(job)
-                self._ids.create_job(job, prepared.batches)
+                self._ids.create_job(job, batches)
         log.info("job_recorded", job_id=job.job_id, records=job.records, batches=len(job.batch_ids))
         return job
+
+    def _with_cap_of(self, asked: Job, known: Job, lease: Lease) -> Job:
+        """The known job with the cap that was asked for now, if one was: so a cap is raised."""
+        if asked.max_cost_usd in {None, known.max_cost_usd}:
+            return known
+        changed = known.model_copy(update={"max_cost_usd": asked.max_cost_usd})
+        lease.check()
+        self._objects.put_job(changed)
+        log.info("job_cap_changed", job_id=known.job_id, max_cost_usd=str(asked.max_cost_usd))
+        return self._ids.replace_job(changed, lease)
 
     def due(self, job_id: str | None = None) -> list[str]:
         """Ids of the PENDING batches that need not wait, of a job or of all."""
@@ -157,17 +173,23 @@ class BatchProcessor:
                 return self._wait_for_answer(batch, lease)
         try:
             batch = self._admitted(batch, lease)
+            batch = self._guard.reserved(batch, lease)
             batch = self._uploaded(batch, lease)
-        except QueueFull as full:
-            log.info("batch_held_back", enqueued=full.enqueued, limit=full.limit, tokens=full.tokens)
-            unsent = _not_sent(self._ids.get(batch.batch_id))  # which may have been cut meanwhile
-            held = put_off(unsent, full.message, first_s=self._poll_interval_s, longest_s=LONGEST_OUTAGE_S)
-            return self._ids.save(held, lease)
+        except (QueueFull, CapReached, NoCostBound) as full:
+            return self._held_back(batch.batch_id, full, lease)
         except TooLarge as large:
             return self._invalid(batch, ValidationProblem(code=OVER_LIMIT, message=large.message, line=1), lease)
         except RequestRefused as refused:
             return self._refused(batch, refused, lease)
         return self._create(batch, lease)
+
+    def _held_back(self, batch_id: str, full: QueueFull | CapReached | NoCostBound, lease: Lease) -> Batch:
+        log.info("batch_held_back", code=full.code, problem=full.message)
+        unsent = _not_sent(self._ids.get(batch_id))  # which may have been cut meanwhile
+        over_cap = not isinstance(full, QueueFull)
+        first_s = self._poll_interval_s
+        held = put_off(unsent, str(full), first_s=first_s, longest_s=LONGEST_OUTAGE_S, over_cap=over_cap)
+        return self._ids.save(held, lease)
 
     def _with_known_intent(self, batch: Batch, lease: Lease) -> Batch:
         """The batch with a sending that only its manifest knows; raises StateLost where Redis is older than that."""
@@ -211,6 +233,8 @@ class BatchProcessor:
             requests_bytes=fitted.bytes,
             requests_sha256=fitted.sha256,
             requests_tokens=fitted.tokens,
+            most_cost_usd=None,
+            reserved_at=None,
             input_file_id=None,
             upload_began_at=None,
         )
@@ -262,7 +286,7 @@ class BatchProcessor:
 
     def _submitted(self, batch: Batch, remote: RemoteBatch, lease: Lease) -> Batch:
         sent = batch.with_current(openai_batch_id=remote.id, openai_status=remote.status)
-        sent = sent.model_copy(update={"not_before": None, "waiting_for": None})
+        sent = sent.model_copy(update={"not_before": None, "waiting_for": None, "over_cap": False})
         moved = self._ids.move(sent, BatchStatus.PROCESSING, lease)
         log.info("batch_submitted", openai_batch_id=remote.id, requests=moved.current.requests)
         return moved
@@ -308,4 +332,4 @@ class BatchProcessor:
 
 def _not_sent(batch: Batch) -> Batch:
     """The batch after a create call that is known to have made nothing."""
-    return batch.with_current(sent_at=None, admitted=False)
+    return batch.with_current(sent_at=None, admitted=False, reserved_at=None)

@@ -21,3 +21,8 @@ def usd(amount: int) -> Decimal:
 def dollars(amount: Decimal) -> str:
     """An amount as text, to a millionth."""
     return f"{amount.quantize(_SHOWN_DIGITS).normalize():f}"
+
+
+def exact(amount: Decimal) -> str:
+    """An amount as text, with all its digits."""
+    return f"{amount.normalize():f}" if amount else "0"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
 from typing import Any
 
 import click
@@ -11,43 +9,45 @@ import click
 from batchgen.cli.connections import load_settings
 from batchgen.cli.job_options import job_options, request
 from batchgen.cli.output import json_option, print_json, say
+from batchgen.models import Estimate
 from batchgen.money import dollars
-from batchgen.openai_client.catalog import ModelCatalog
 from batchgen.services import Services
-from batchgen.stages.estimate import estimate_job
 from batchgen.stages.intake import JobRequest
+from batchgen.summary import estimate_document
 
 
 @click.command()
 @job_options
 @json_option
 def estimate(*, as_json: bool, **given: Any) -> int:
-    """Show how many requests and input tokens a job has, and what they cost. Output tokens come on top."""
+    """Show how many requests and tokens a job has, and what they cost at batch and at ordinary price."""
     return show_estimate(request(load_settings(), **given), as_json=as_json)
 
 
 def show_estimate(wanted: JobRequest, *, as_json: bool) -> int:
     """Read the source, count, print; nothing is recorded or sent."""
-    settings = load_settings()
-    with Services(settings) as services, tempfile.TemporaryDirectory(prefix="batchgen-") as folder:
-        catalog = ModelCatalog.load(settings.model_catalog)
-        estimated = estimate_job(wanted, Path(folder), catalog=catalog, s3=services.s3, cache=services.workspace.cache)
+    with Services(load_settings()) as services:
+        estimated = services.estimate(wanted)
     if as_json:
-        print_json(
-            {
-                "data_type": wanted.data_type,
-                "model": estimated.model,
-                "records": estimated.records,
-                "requests": estimated.requests,
-                "batches": estimated.batches,
-                "input_tokens": estimated.input_tokens,
-                "input_cost_usd": dollars(estimated.input_cost_usd),
-            }
-        )
-    else:
-        say(
-            f"{estimated.records:,} records, {estimated.requests:,} requests in {estimated.batches} batches; "
-            f"{estimated.input_tokens:,} input tokens cost ${dollars(estimated.input_cost_usd)} with {estimated.model} "
-            "at batch price. Output tokens come on top. Nothing was sent."
-        )
+        print_json(estimate_document(wanted, estimated))
+        return 0
+    found = estimated.estimate
+    say(
+        f"{estimated.records:,} records, {found.requests:,} requests in {estimated.batches} batches, "
+        f"model {estimated.model}. {_tokens(found)}"
+    )
+    say(
+        f"At batch price ${dollars(found.cost_usd)}, at the ordinary price ${dollars(found.ordinary_cost_usd)}"
+        + ("" if found.most_cost_usd is None else f"; ${dollars(found.most_cost_usd)} at most, at batch price")
+        + ". Nothing was sent."
+    )
     return 0
+
+
+def _tokens(found: Estimate) -> str:
+    error = f" (± {found.input_tokens_error:,})" if found.input_tokens_error else ""
+    text = f"{found.input_tokens:,} input tokens{error}"
+    if found.output_tokens is None:
+        return text + "; output tokens come on top: nothing is known of them yet, and --max-output-tokens sets no most."
+    most = "" if found.output_tokens_most is None else f", {found.output_tokens_most:,} at most"
+    return f"{text}, {found.output_tokens:,} output tokens expected{most}."

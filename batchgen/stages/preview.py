@@ -81,7 +81,9 @@ class Previewer:
             fetched = data_type.fetcher(workplace).fetch(source, options)
             for record in islice(_good(fetched, source.location, skip=request.skip_bad_rows), count):
                 prompt = generator.prompt(record)
-                body = self._calls.ask(prompt.body(model, request.endpoint), request.endpoint)
+                body = self._calls.ask(
+                    prompt.body(model, request.endpoint, request.max_output_tokens), request.endpoint
+                )
                 yield _judged(record, prompt, read_body(body, request.endpoint), strategy)
 
 

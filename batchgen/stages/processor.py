@@ -28,6 +28,7 @@ from batchgen.openai_client.answers import stated_limit
 from batchgen.openai_client.catalog import ModelCatalog
 from batchgen.openai_client.tokens import counter_for
 from batchgen.stages.cost_guard import CostGuard
+from batchgen.stages.estimate import estimate
 from batchgen.stages.fitting import TooLarge, fit
 from batchgen.stages.intake import JobRequest, check_same_job, prepare
 from batchgen.stages.sending import file_name, is_ahead, metadata, with_intent_of
@@ -45,6 +46,8 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 
 OVER_LIMIT = "over_enqueued_limit"
+_LONGEST_CAP_WAIT = 4
+"""Poll intervals between two looks for room below a cap: to look costs little, and room comes whenever a batch ends."""
 _NOTHING_THERE = frozenset({404, 405})
 """A wrong address, or a file that is gone: no fault of the requests."""
 REFUSED = "refused"
@@ -95,7 +98,8 @@ class BatchProcessor:
                 s3=self._s3,
                 cache=self._workspace.cache,
             )
-            job = prepared.job
+            estimated = estimate(prepared, self._catalog, self._ids.typical_output)
+            job = prepared.job.model_copy(update={"estimate": estimated})
             with self._ids.lease(
                 job.job_id, patience_s=2 * self._ids.lease_s
             ) as lease:  # two jobs of one name must not write over each other's inputs
@@ -188,7 +192,8 @@ class BatchProcessor:
         unsent = _not_sent(self._ids.get(batch_id))  # which may have been cut meanwhile
         over_cap = not isinstance(full, QueueFull)
         first_s = self._poll_interval_s
-        held = put_off(unsent, str(full), first_s=first_s, longest_s=LONGEST_OUTAGE_S, over_cap=over_cap)
+        longest_s = min(_LONGEST_CAP_WAIT * first_s, LONGEST_OUTAGE_S) if over_cap else LONGEST_OUTAGE_S
+        held = put_off(unsent, str(full), first_s=first_s, longest_s=longest_s, over_cap=over_cap)
         return self._ids.save(held, lease)
 
     def _with_known_intent(self, batch: Batch, lease: Lease) -> Batch:

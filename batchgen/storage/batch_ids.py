@@ -35,7 +35,7 @@ from batchgen.lifecycle import BatchStatus, check_transition
 from batchgen.models import Batch, Job
 from batchgen.money import dollars, usd
 from batchgen.storage import scripts
-from batchgen.storage.cost_entries import CostEntry, entries_of, parse_line
+from batchgen.storage.cost_entries import CostEntry, entries_of, parse_line, typical_answers, typical_output
 from batchgen.storage.keys import Keys
 from batchgen.storage.lease import Lease
 from batchgen.storage.redis_errors import redis_errors
@@ -323,6 +323,11 @@ class BatchIdManager:
             return []
         [found] = self._ask(lambda pipe: pipe.hmget(self._keys.sums(), list(names)))
         return [int(value or 0) for value in found]
+
+    def typical_output(self, data_type: str, model: str) -> float | None:
+        """Output tokens of an average answer so far of a data type and model; None before the first."""
+        answers, tokens = self.sums([typical_answers(data_type, model), typical_output(data_type, model)])
+        return tokens / answers if answers else None
 
     def for_recovery(self) -> BatchIdManager:
         """The same Redis as it is now, with or without an epoch, for the one that rebuilds it."""

@@ -50,9 +50,10 @@ class CostEntry(Frozen):
 
     def line(self) -> str:
         """The entry as the ledger keeps it: what it says, and what it adds to the sums."""
-        return f'{{"entry":{self.model_dump_json()},"sums":{orjson.dumps(self._sums()).decode()}}}'
+        return f'{{"entry":{self.model_dump_json()},"sums":{orjson.dumps(self.sums()).decode()}}}'
 
-    def _sums(self) -> dict[str, int]:
+    def sums(self) -> dict[str, int]:
+        """What it adds to which running sums."""
         amount = nano(self.cost_usd + self.reserved_usd)
         sums = dict.fromkeys(self._accounts(), amount) if amount else {}
         if self.answers and self.service == BATCH_SERVICE:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -59,7 +59,9 @@ def estimate(prepared: Prepared, catalog: ModelCatalog, typical_output: TypicalO
     """Count what a prepared job would send; of more than SAMPLE requests a sample. Of no requests, nothing."""
     job = prepared.job
     requests = sum(file.requests for file in prepared.files)
-    counted = _count((line for file in prepared.files for line in lines(file.requests_path)), requests, job.model)
+    counted = count_requests(
+        (line for file in prepared.files for line in lines(file.requests_path)), requests, job.model
+    )
     typical = typical_output(job.data_type, job.model)
     expected = counted.output_most if typical is None else round(typical * requests)
     if expected is not None and counted.output_most is not None:
@@ -80,15 +82,17 @@ def estimate(prepared: Prepared, catalog: ModelCatalog, typical_output: TypicalO
 
 
 @dataclass(frozen=True, slots=True)
-class _Counted:
+class Counted:
+    """The tokens of requests; `error` is half the width of the 95 % interval around the input's."""
+
     input_tokens: int
     error: int
     output_most: int | None
 
 
-def _count(requests: Iterator[bytes], number: int, model: str) -> _Counted:
+def count_requests(requests: Iterable[bytes], number: int, model: str, *, sample_size: int = SAMPLE) -> Counted:
     """Tokens a byte, from every k-th request, times the bytes of all: lengths differ more than their contents do."""
-    count, step = counter_for(model), max(1, -(-number // SAMPLE))
+    count, step = counter_for(model), max(1, -(-number // sample_size))
     sample: list[tuple[int, int]] = []
     size, most, is_bounded = 0, 0, True
     for place, line in enumerate(requests):
@@ -100,9 +104,9 @@ def _count(requests: Iterator[bytes], number: int, model: str) -> _Counted:
     output_most = most if is_bounded else None
     tokens, bytes_ = sum(tokens for _, tokens in sample), sum(length for length, _ in sample)
     if step == 1 or not bytes_:
-        return _Counted(tokens, 0, output_most)
+        return Counted(tokens, 0, output_most)
     ratio = tokens / bytes_
-    return _Counted(round(ratio * size), math.ceil(_error(sample, ratio, number)), output_most)
+    return Counted(round(ratio * size), math.ceil(_error(sample, ratio, number)), output_most)
 
 
 def _error(sample: list[tuple[int, int]], ratio: float, number: int) -> float:

@@ -103,6 +103,33 @@ class InvalidSetting(InputError):
 
 
 @dataclass(eq=False)
+class CapTooSmall(InputError):
+    """A batch of the job could never be sent: alone it may cost more than a cap allows."""
+
+    code = "cap_too_small"
+    template = "A batch of this job may cost ${most_usd}, over the cap of ${max_usd} for {cap}."
+    remedy_template = (
+        "Raise the cap, lower --max-output-tokens (now {most_output}), or take fewer records with --limit."
+    )
+    cap: str
+    max_usd: str
+    most_usd: str
+    most_output: str
+
+
+@dataclass(eq=False)
+class NoCostBound(InputError):
+    """A cap applies, and a request of the job has no most that it can cost."""
+
+    code = "no_cost_bound"
+    template = "The costs of this job are capped ({cap}), and {problem}: there is no most that it can cost."
+    remedy_template = "{advice}"
+    cap: str
+    problem: str
+    advice: str = "Give --max-output-tokens N, the most tokens that an answer may have."
+
+
+@dataclass(eq=False)
 class UnknownDataType(InputError):
     """No data type has this name."""
 
@@ -391,6 +418,18 @@ class QueueFull(BatchgenError):
     enqueued: int
     limit: int
     tokens: int
+
+
+@dataclass(eq=False)
+class CapReached(BatchgenError):
+    """What is spent and reserved leaves no room below a cap for what the batch may cost."""
+
+    code = "cap_reached"
+    template = "The cap of ${max_usd} for {cap} leaves no room: ${taken_usd} are spent or reserved."
+    remedy_template = "It is sent when there is room: when others cost less than reserved, or the cap is raised."
+    cap: str
+    max_usd: str
+    taken_usd: str
 
 
 @dataclass(eq=False)

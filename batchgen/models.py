@@ -34,17 +34,19 @@ class Frozen(BaseModel):
 
 
 class Usage(Frozen):
-    """Tokens as OpenAI reports them; cached input is part of input."""
+    """Tokens as OpenAI reports them; cached input is part of input, reasoning is part of output."""
 
     input_tokens: int = 0
     cached_input_tokens: int = 0
     output_tokens: int = 0
+    reasoning_tokens: int = 0
 
     def __add__(self, other: Usage) -> Usage:
         return Usage(
             input_tokens=self.input_tokens + other.input_tokens,
             cached_input_tokens=self.cached_input_tokens + other.cached_input_tokens,
             output_tokens=self.output_tokens + other.output_tokens,
+            reasoning_tokens=self.reasoning_tokens + other.reasoning_tokens,
         )
 
 
@@ -98,6 +100,10 @@ class Iteration(Frozen):
     requests_tokens: int | None = None
     """Input tokens, counted only where the model's enqueued-token limit is known."""
 
+    most_cost_usd: Decimal | None = None
+    """The most that this file can cost; computed only where a cap applies."""
+    reserved_at: datetime | None = None
+    """Since when that most counts against the caps; None: it does not."""
     admitted: bool = False
     """Whether room for its tokens is reserved in the model's queue; so it is, too, while OpenAI has it."""
     upload_began_at: datetime | None = None
@@ -130,6 +136,10 @@ class Iteration(Frozen):
     """Lines for requests that nobody sent."""
     usage: Usage = Usage()
     cost_usd: Decimal = Decimal(0)
+    settled_at: datetime | None = None
+    """When the cost became known; from then on it counts against the caps, in the place of the most."""
+    accepted: int = 0
+    """Records whose accepted answer came in this iteration."""
 
 
 class ValidationProblem(Frozen):
@@ -164,7 +174,11 @@ class Batch(Frozen):
     options: dict[str, Any]
     """The data type's options, as given and checked."""
     model: str
+    catalog_model: str = ""
+    """The catalogue's own id of the model, which caps name: a dated snapshot counts as what it is a snapshot of."""
     endpoint: Endpoint
+    max_output_tokens: int | None = None
+    """Most tokens an answer may have, whatever the data type and the record allow."""
     created_at: datetime
     updated_at: datetime
 
@@ -192,6 +206,8 @@ class Batch(Frozen):
     not_before: datetime | None = None
     waiting_for: str | None = None
     """Why a PENDING batch is held back, in words."""
+    over_cap: bool = False
+    """Whether it is held back by a cap on costs."""
     waits: int = 0
     """How often running it was put off for the same reason; makes the next wait longer."""
     last_error: str | None = None
@@ -244,9 +260,33 @@ class Batch(Frozen):
         """Change the iteration under way."""
         return self.model_copy(update={"iterations": (*self.iterations[:-1], self.current.model_copy(update=changes))})
 
+    def accepted_as(self, accepted_in: dict[int, int]) -> Self:
+        """The batch with so many accepted records in each iteration."""
+        counted = (each.model_copy(update={"accepted": accepted_in.get(each.number, 0)}) for each in self.iterations)
+        return self.model_copy(update={"iterations": tuple(counted)})
+
     def info(self) -> UploadedBatchInfo:
         """Where the results are."""
         return UploadedBatchInfo(batch_id=self.batch_id, objects=self.objects)
+
+
+class Estimate(Frozen):
+    """What a job was expected to take before it was sent: its first iteration, counted from the real requests."""
+
+    requests: int
+    input_tokens: int
+    input_tokens_error: int = 0
+    """Half the width of the 95 % interval, where only a sample of the requests was counted; 0: all were."""
+    output_tokens: int | None = None
+    """Expected from earlier answers of the same data type and model; without such the most, if there is one."""
+    output_tokens_most: int | None = None
+    """The sum of what the requests allow; None where one of them sets no limit."""
+    cost_usd: Decimal
+    """At batch price: input and expected output; the input alone where nothing is known of the output."""
+    ordinary_cost_usd: Decimal
+    """The same without the batch discount."""
+    most_cost_usd: Decimal | None = None
+    """At batch price, with all the output that the requests allow."""
 
 
 class Job(Frozen):
@@ -266,6 +306,10 @@ class Job(Frozen):
     records: int
     batch_ids: tuple[str, ...]
     created_at: datetime
+    max_output_tokens: int | None = None
+    max_cost_usd: Decimal | None = None
+    """The cap on what all its batches cost together."""
+    estimate: Estimate | None = None
 
 
 class BatchFile(Frozen):
@@ -298,6 +342,8 @@ class ProcessedBatchData(Frozen):
     unresolved: int
     most_tries: int
     """The highest number of failed tries among the records that are sent again."""
+    accepted_in: dict[int, int]
+    """Accepted records by the iteration that their answer came in."""
     reasons: dict[str, int]
     proof: Proof | None
 
@@ -326,27 +372,29 @@ class Prompt:
         self.schema_name = schema_name
         self.max_output_tokens = max_output_tokens
 
-    def body(self, model: str, endpoint: Endpoint) -> dict[str, Any]:
-        """The request body that the endpoint takes."""
+    def body(self, model: str, endpoint: Endpoint, most_output: int | None = None) -> dict[str, Any]:
+        """The request body that the endpoint takes; `most_output` lowers the prompt's own limit or stands in for it."""
+        limits = [limit for limit in (self.max_output_tokens, most_output) if limit is not None]
         if endpoint is Endpoint.CHAT:
             body: dict[str, Any] = {"model": model, "messages": self.messages}
             if self.schema is not None:
                 named = {"name": self.schema_name, "strict": True, "schema": self.schema}
                 body["response_format"] = {"type": "json_schema", "json_schema": named}
-            if self.max_output_tokens is not None:
-                body["max_completion_tokens"] = self.max_output_tokens
+            if limits:
+                body["max_completion_tokens"] = min(limits)
             return body
         body = {"model": model, "input": self.messages}
         if self.schema is not None:
             form = {"type": "json_schema", "name": self.schema_name, "strict": True, "schema": self.schema}
             body["text"] = {"format": form}
-        if self.max_output_tokens is not None:
-            body["max_output_tokens"] = self.max_output_tokens
+        if limits:
+            body["max_output_tokens"] = min(limits)
         return body
 
-    def line(self, custom_id: str, model: str, endpoint: Endpoint) -> bytes:
+    def line(self, custom_id: str, model: str, endpoint: Endpoint, most_output: int | None = None) -> bytes:
         """The line of the batch file, newline included."""
-        request = {"custom_id": custom_id, "method": "POST", "url": endpoint, "body": self.body(model, endpoint)}
+        body = self.body(model, endpoint, most_output)
+        request = {"custom_id": custom_id, "method": "POST", "url": endpoint, "body": body}
         return orjson.dumps(request, option=orjson.OPT_APPEND_NEWLINE)
 
 

@@ -11,26 +11,35 @@ from typing import TYPE_CHECKING, Any, Self
 
 from redis import Redis
 
-from batchgen.errors import RequestRefused
+from batchgen.errors import BatchgenError, RequestRefused
 from batchgen.lifecycle import BatchStatus
 from batchgen.logging import configure_library_logging
 from batchgen.models import Batch, Job
+from batchgen.money import exact
 from batchgen.openai_client.catalog import ModelCatalog
 from batchgen.openai_client.manager import OpenAIClientManager
 from batchgen.openai_client.policies import ModelPolicies
 from batchgen.settings import Settings
 from batchgen.stages.advance import Stages, advance
 from batchgen.stages.analysis import CsvAnalyzer
+from batchgen.stages.budgets import Budgets
 from batchgen.stages.checker import BatchStatusChecker
+from batchgen.stages.cost_guard import CostGuard
+from batchgen.stages.cost_recorder import CostRecorder
+from batchgen.stages.cost_report import DEFAULT_BASELINE, CostReport, Wanted
 from batchgen.stages.counting import TokenCounter
+from batchgen.stages.estimate import EstimatedJob, estimate_job
 from batchgen.stages.handler import CompletedBatchHandler
+from batchgen.stages.intake import JobRequest
 from batchgen.stages.preview import Previewer
+from batchgen.stages.pricing import PriceList
 from batchgen.stages.processor import BatchProcessor
 from batchgen.stages.recovery import StateRecovery
 from batchgen.stages.reviewer import BatchReviewer
 from batchgen.stages.state_objects import StateObjects
 from batchgen.stages.workspace import Workspace
 from batchgen.storage.batch_ids import BatchIdManager, connect
+from batchgen.storage.cost_entries import iteration_entry
 from batchgen.storage.uploads import BatchUploadManager, connect_s3
 from batchgen.summary import summarize
 
@@ -40,6 +49,9 @@ if TYPE_CHECKING:
     from batchgen.assistant.service_factory import ServiceFactory
     from batchgen.openai_client.batch_api import BatchApi
     from batchgen.openai_client.webhooks import WebhookReader
+
+
+_EVERYTHING = Wanted()
 
 
 class Services:
@@ -74,6 +86,7 @@ class Services:
             base_url=self.settings.openai_base_url,
             catalog=self.catalog,
             policies=self.policies,
+            recorder=self.cost_recorder,
         )
 
     @cached_property
@@ -126,8 +139,30 @@ class Services:
             workspace=self.workspace,
             s3=self.s3,
             usage_tier=self.settings.openai_usage_tier,
+            guard=self.cost_guard,
             adopt_wait_s=self.settings.adopt_wait_s,
             poll_interval_s=self.settings.poll_interval_s,
+        )
+
+    @cached_property
+    def budgets(self) -> Budgets:
+        """The caps on costs."""
+        return Budgets(self.settings.budgets, self.catalog)
+
+    @cached_property
+    def cost_recorder(self) -> CostRecorder:
+        """What books calls outside of batches."""
+        return CostRecorder(ids=self.ids, objects=self._objects, catalog=self.catalog)
+
+    @cached_property
+    def cost_guard(self) -> CostGuard:
+        """What reserves below the caps."""
+        return CostGuard(
+            ids=self.ids,
+            objects=self._objects,
+            workspace=self.workspace,
+            catalog=self.catalog,
+            budgets=self.budgets,
         )
 
     @cached_property
@@ -257,13 +292,62 @@ class Services:
         )
 
     def is_active(self, job_id: str | None = None) -> bool:
-        """Whether a stage has something to do, now or later, of a job or of all."""
+        """Whether a stage has something to do, now or later, of a job or of all.
+
+        A batch that a cap holds back is left to others, or to a person, once there is nothing else to do and no room.
+        """
         if job_id is not None:
-            return any(not batch.needs_a_person for batch in self.ids.job_batches(job_id))
+            return any(self._can_go_on(batch) for batch in self.ids.job_batches(job_id))
         counts = self.ids.counts()
-        if any(counts[status] for status in (BatchStatus.PENDING, BatchStatus.PROCESSING, BatchStatus.PRE_COMPLETED)):
+        if counts[BatchStatus.PROCESSING] or counts[BatchStatus.PRE_COMPLETED]:
             return True
-        return any(not batch.needs_a_person for batch in self.ids.iterate(status=BatchStatus.FAILED))
+        waiting = (BatchStatus.PENDING, BatchStatus.FAILED)
+        return any(self._can_go_on(batch) for status in waiting for batch in self.ids.iterate(status=status))
+
+    def _can_go_on(self, batch: Batch) -> bool:
+        return not batch.needs_a_person and (not batch.over_cap or self.cost_guard.has_room(batch))
+
+    def estimate(self, request: JobRequest, *, exact: bool = False) -> EstimatedJob:
+        """What a job would be; nothing is recorded or sent. Raises InputError."""
+        with self.workspace.folder("estimate") as folder:
+            return estimate_job(
+                request,
+                folder,
+                policies=self.policies,
+                s3=self.s3,
+                cache=self.workspace.cache,
+                typical_output=self._typical_output,
+                exact=exact,
+            )
+
+    def _typical_output(self, data_type: str, model: str) -> float | None:
+        """As earlier answers were, where there is a Redis that knows of some."""
+        if self.settings.redis_url is None:
+            return None
+        with suppress(BatchgenError):
+            return self.ids.typical_output(data_type, model)
+        return None
+
+    def costs(self, by: str = "job", wanted: Wanted = _EVERYTHING, baseline: str = DEFAULT_BASELINE) -> dict[str, Any]:
+        """What was spent, by one of cost_report.KEYS, as documented in docs/costs.md; raises UnknownModel."""
+        prices = PriceList.of(self.catalog, baseline)
+        report = CostReport(by, wanted).add(self.ids.costs())
+        caps = self.budgets.all([job for job in self.ids.jobs() if wanted.job_id in {None, job.job_id}])
+        taken = self.ids.sums([cap.account for cap in caps])
+        document = report.document(baseline, prices, list(zip(caps, taken, strict=True)))
+        if by == "job":
+            for row in document["rows"]:
+                job = self.ids.find_job(row["job"])
+                estimated = None if job is None or job.estimate is None else job.estimate
+                row["estimate_usd"] = None if estimated is None else exact(estimated.cost_usd)
+        return document
+
+    def job_costs(self, job_id: str, baseline: str = DEFAULT_BASELINE) -> dict[str, Any]:
+        """What each iteration of a job cost so far, from its batches alone; raises JobNotFound."""
+        batches = self.ids.job_batches(job_id)
+        entries = (iteration_entry(batch, each) for batch in batches for each in batch.iterations)
+        report = CostReport("iteration", _EVERYTHING).add(entry for entry in entries if entry is not None)
+        return report.document(baseline, PriceList.of(self.catalog, baseline))
 
     def summary(self, job_id: str) -> dict[str, Any]:
         """The documented summary of a job; raises JobNotFound."""

@@ -75,6 +75,8 @@ class Settings(BaseSettings):
     """A YAML file with models beside those that batchgen knows, in the form of its own catalogue."""
     model_policies: Path | None = Field(None, alias="BATCHGEN_MODEL_POLICIES")
     """A YAML file with model policies beside those of batchgen, in the form of its own; of one name, it wins."""
+    budgets: Path | None = Field(None, alias="BATCHGEN_BUDGETS")
+    """A YAML file with caps on costs; unset: only jobs with a cap of their own have one."""
     analysis_time_limit_s: float = Field(300.0, alias="BATCHGEN_ANALYSIS_TIME_LIMIT_S", gt=0, allow_inf_nan=False)
     """Seconds that the analysis of one CSV file, at once, may take as a flow."""
     types_dir: Path = Field(Path("types"), alias="BATCHGEN_TYPES_DIR")

@@ -6,9 +6,10 @@ from decimal import Decimal
 from typing import Any
 
 from batchgen.lifecycle import BatchStatus, least_advanced
-from batchgen.models import Batch, Job, Usage
-
-_SHOWN_DIGITS = Decimal("0.000001")
+from batchgen.models import Batch, Estimate, Job, Usage
+from batchgen.money import dollars
+from batchgen.stages.estimate import EstimatedJob
+from batchgen.stages.intake import JobRequest
 
 
 def summarize(job: Job, batches: list[Batch]) -> dict[str, Any]:
@@ -29,8 +30,29 @@ def summarize(job: Job, batches: list[Batch]) -> dict[str, Any]:
         "pending": sum(batch.pending for batch in batches),
         "usage": usage.model_dump(),
         "cost_usd": dollars(sum((batch.cost_usd for batch in batches), Decimal(0))),
+        "estimate": None if job.estimate is None else show_estimate(job.estimate),
+        "max_cost_usd": None if job.max_cost_usd is None else dollars(job.max_cost_usd),
         "simulated": any(batch.simulated for batch in batches),
         "batches": [summarize_batch(batch) for batch in batches],
+    }
+
+
+def show_estimate(estimate: Estimate) -> dict[str, Any]:
+    """An estimate as documents have it: amounts as text."""
+    amounts = ("cost_usd", "ordinary_cost_usd", "most_cost_usd")
+    shown = {name: None if (amount := getattr(estimate, name)) is None else dollars(amount) for name in amounts}
+    return estimate.model_dump(exclude=set(amounts)) | shown
+
+
+def estimate_document(request: JobRequest, estimated: EstimatedJob) -> dict[str, Any]:
+    """What is told of a job that was only looked at, as documented in docs/command-line.md."""
+    return {
+        "data_type": request.data_type,
+        "model": estimated.model,
+        "model_reason": estimated.model_reason,
+        "records": estimated.records,
+        "batches": estimated.batches,
+        **show_estimate(estimated.estimate),
     }
 
 
@@ -72,8 +94,3 @@ def succeeded(summary: dict[str, Any]) -> bool:
     """Whether every record was accepted and every batch is COMPLETED (exit code 0)."""
     completed = all(batch["status"] == BatchStatus.COMPLETED for batch in summary["batches"])
     return completed and summary["accepted"] == summary["records"]
-
-
-def dollars(amount: Decimal) -> str:
-    """An amount as text, to a millionth."""
-    return f"{amount.quantize(_SHOWN_DIGITS).normalize():f}"

@@ -19,22 +19,26 @@ from prefect.context import FlowRunContext, TaskRunContext
 
 from batchgen.lifecycle import BatchStatus
 from batchgen.models import Batch
+from batchgen.money import dollars
 from batchgen.services import Services
 from batchgen.summary import summarize, summarize_batch
 from flows.report import escape, links
 
+_COST_COLUMNS = (
+    *("iteration", "requests", "answers", "accepted", "input_tokens", "cached_input_tokens", "output_tokens"),
+    *("reasoning_tokens", "cost_usd", "reserved_usd", "baseline_cost_usd", "saving_percent"),
+)
 _NOT_IN_KEYS = re.compile(r"[^a-z0-9]+")
 
 
 def show_jobs(services: Services, batch_ids: Iterable[str]) -> None:
     """Bring the tables of the jobs of these batches up to date."""
-    artifacts = [_job_table(services, job_id) for job_id in _jobs(services, batch_ids)]
-    _put(artifacts)
+    _put([table for job_id in _jobs(services, batch_ids) for table in _tables(services, job_id)])
 
 
 def show_job(services: Services, job_id: str) -> None:
     """Bring the table of a job up to date."""
-    _put([_job_table(services, job_id)])
+    _put(_tables(services, job_id))
 
 
 def show_progress(services: Services, batch_ids: Iterable[str]) -> None:
@@ -47,6 +51,22 @@ def show_report(batch: Batch, markdown: str) -> None:
     key = artifact_key("review", batch.batch_id)
     description = f"{batch.accepted:,} of {batch.records:,} records accepted, iteration {batch.iteration}"
     _put([ArtifactCreate(key=key, type="markdown", data=markdown, description=description)], renew=True)
+
+
+def show_estimate(document: dict[str, Any]) -> None:
+    """Store what a job would be as an artifact of this run."""
+    flow = FlowRunContext.get()
+    run = "" if flow is None or flow.flow_run is None else str(flow.flow_run.id)
+    rows = [{"figure": name.replace("_", " "), "value": _shown(value)} for name, value in document.items()]
+    description = f"**{escape(document['data_type'])}**: nothing was recorded or sent."
+    table = orjson.dumps(rows).decode()
+    _put([ArtifactCreate(key=artifact_key("estimate", run), type="table", data=table, description=description)])
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "unknown"
+    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def show_analysis(result: dict[str, Any]) -> None:
@@ -75,6 +95,28 @@ def artifact_key(kind: str, name: str) -> str:
 
 def _jobs(services: Services, batch_ids: Iterable[str]) -> list[str]:
     return sorted({services.ids.get(batch_id).job_id for batch_id in batch_ids})
+
+
+def _tables(services: Services, job_id: str) -> list[ArtifactCreate]:
+    return [_job_table(services, job_id), _cost_table(services, job_id)]
+
+
+def _cost_table(services: Services, job_id: str) -> ArtifactCreate:
+    report = services.job_costs(job_id)
+    total, baseline = report["total"], report["baseline"]
+    each = total["cost_per_accepted_usd"]
+    simulated = " (simulated)" if total["simulated"] else ""
+    saved = "" if total["saving_percent"] is None else f": {total['saving_percent']} % are saved"
+    estimate = services.ids.get_job(job_id).estimate
+    before = "" if estimate is None else f" Estimated before it was sent: ${dollars(estimate.cost_usd)}."
+    description = (
+        f"**{job_id}** cost ${total['cost_usd']}{simulated} so far, for {total['accepted']:,} accepted records"
+        f"{'' if each is None else f', ${each} each'}; ${total['reserved_usd']} reserved.{before} "
+        f"On {baseline} at the ordinary price the same tokens cost ${total['baseline_cost_usd']}{saved}."
+    )
+    rows = [{name: row[name] for name in _COST_COLUMNS} for row in report["rows"]]
+    table = orjson.dumps(rows).decode()
+    return ArtifactCreate(key=artifact_key("costs", job_id), type="table", data=table, description=description)
 
 
 def _job_table(services: Services, job_id: str) -> ArtifactCreate:

@@ -20,10 +20,11 @@ from batchgen.errors import DecisionRefused, Unavailable, UsageError
 from batchgen.models import Batch, Endpoint
 from batchgen.services import Services
 from batchgen.stages.intake import JobRequest
-from flows.artifacts import show_job
+from batchgen.summary import estimate_document
+from flows.artifacts import show_estimate, show_job
 from flows.blocks import load_settings
 from flows.check import check_batches
-from flows.parameters import DataTypeName, JobName, Limit, MaxRetries, Options, Text
+from flows.parameters import DataTypeName, JobName, Limit, MaxCost, MaxOutputTokens, MaxRetries, Options, Text
 from flows.process import process_batch
 from flows.review import Decision, review
 from flows.run import TASK_OPTIONS, deployment_id, run_services, tag_run
@@ -61,6 +62,9 @@ def job_flow(
     max_retries: MaxRetries = None,
     skip_bad_rows: bool = False,
     endpoint: Endpoint = Endpoint.CHAT,
+    max_output_tokens: MaxOutputTokens = None,
+    max_cost: MaxCost = None,
+    dry_run: bool = False,
 ) -> dict[str, Any]:
     """Generate for every record of a source, at batch price.
 
@@ -74,6 +78,9 @@ def job_flow(
         max_retries: How many resends a record may use for its own failures; the data type's own is mostly 3.
         skip_bad_rows: Go on without rows that cannot be used; they count as failed.
         endpoint: The OpenAI endpoint that the requests are for.
+        max_output_tokens: The most tokens that an answer may have. A job whose costs are capped needs it.
+        max_cost: The most US dollars that the job may cost. Nothing is sent that could pass it.
+        dry_run: Send nothing: only count requests and tokens, and show what they cost.
     """
     request: dict[str, Any] = {
         "data_type": data_type,
@@ -83,12 +90,19 @@ def job_flow(
         "options": options or {},
         "limit": limit,
         "max_retries": max_retries,
+        "max_output_tokens": max_output_tokens,
+        "max_cost_usd": max_cost,
         "skip_bad_rows": skip_bad_rows,
         "name": job or None,
     }
     request["name"] = JobRequest(**request).job_id()  # here, so that a retried task records the same job
     with run_services() as services:
         request["options"] = with_declaration(data_type, request["options"], services.settings.types_dir)
+        if dry_run:
+            wanted = JobRequest(**request)
+            document = estimate_document(wanted, services.estimate(wanted))
+            show_estimate(document)
+            return document
         job_id = record_job(request)
         tag_run(f"type:{data_type}", f"job:{job_id}")
         show_job(services, job_id)
@@ -120,7 +134,7 @@ def generate(
     for what, name in (("Redis", "redis_url"), ("S3", "s3_bucket"), ("OpenAI", "openai_api_key")):
         settings.require(what=what, field=name)
     summary: dict[str, Any] = job_flow(data_type, source, **parameters)
-    if review is None:
+    if review is None or parameters.get("dry_run"):
         return summary
     ask: ReviewCallback = (lambda _: "approve") if review == "approve" else review
     with run_services() as services:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
+from decimal import Decimal
 from typing import Annotated, Any
 
 from pydantic import Field, GetJsonSchemaHandler, WithJsonSchema
@@ -44,6 +45,10 @@ JobName = Annotated[str | None, WithJsonSchema({"type": "string", "pattern": f"^
 Text = Annotated[str | None, WithJsonSchema({"type": "string"})]
 Limit = Annotated[int | None, Field(ge=1), _number(1, "all")]
 MaxRetries = Annotated[int | None, Field(ge=0), _number(0, "the type's own")]
+MaxOutputTokens = Annotated[int | None, Field(ge=1), _number(1, "as the type and the record say")]
+MaxCost = Annotated[
+    Decimal | None, Field(gt=0), either({"type": "number", "exclusiveMinimum": 0}, "US dollars", "no cap")
+]
 IterationNumber = Annotated[int | None, Field(ge=1), _number(1, "the present one")]
 Options = Annotated[dict[str, Any] | None, WithJsonSchema({"type": "object", "additionalProperties": True})]
 RecordIds = Annotated[Sequence[str] | None, WithJsonSchema({"type": "array", "items": {"type": "string"}})]

@@ -9,9 +9,9 @@ from typing import Any
 import orjson
 
 from batchgen.models import Batch, StoredObject
+from batchgen.money import dollars
 from batchgen.services import Services
 from batchgen.stages.publication import read_report
-from batchgen.summary import dollars
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+!|~&])")
 _FENCE = "~~~~~~"

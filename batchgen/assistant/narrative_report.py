@@ -15,8 +15,8 @@ from batchgen.assistant.stored_facts import StoredFacts
 from batchgen.data_types.strict_schema import strict_schema
 from batchgen.errors import ModelNonsense
 from batchgen.models import Batch, Usage
+from batchgen.money import dollars
 from batchgen.openai_client.catalog import ModelCatalog
-from batchgen.summary import dollars
 
 SERVICE = "narrative_report"
 _TRIES = 3

@@ -15,11 +15,12 @@ from pydantic import BaseModel, Field
 from batchgen.assistant.engine import Tool
 from batchgen.lifecycle import BatchStatus
 from batchgen.models import Batch
+from batchgen.money import dollars
 from batchgen.openai_client.manager import OpenAIClientManager
 from batchgen.openai_client.model_config import ModelConfig, ModelTier
 from batchgen.storage.batch_ids import BatchIdManager
 from batchgen.storage.uploads import BatchUploadManager
-from batchgen.summary import dollars, summarize, summarize_batch
+from batchgen.summary import summarize, summarize_batch
 
 _SHOWN_TEXT = 300
 _HIDDEN = ("proof", "objects", "openai_batch_ids")

@@ -9,6 +9,7 @@ import click
 
 from batchgen.cli.advance import advance
 from batchgen.cli.blocks import blocks
+from batchgen.cli.costs import costs
 from batchgen.cli.demo import demo
 from batchgen.cli.doctor import doctor
 from batchgen.cli.estimate import estimate
@@ -40,6 +41,7 @@ for command in (
     generate,
     advance,
     status,
+    costs,
     review,
     recover,
     estimate,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
 from typing import Any
 
 import click
@@ -11,10 +9,11 @@ import click
 from batchgen.cli.connections import load_settings
 from batchgen.cli.job_options import job_options, request
 from batchgen.cli.output import json_option, print_json, say
+from batchgen.models import Estimate
+from batchgen.money import dollars
 from batchgen.services import Services
-from batchgen.stages.estimate import estimate_job
 from batchgen.stages.intake import JobRequest
-from batchgen.summary import dollars
+from batchgen.summary import estimate_document
 
 
 @click.command()
@@ -22,45 +21,34 @@ from batchgen.summary import dollars
 @click.option("--exact", is_flag=True, help="Count every request, also of a large job, instead of a sample.")
 @json_option
 def estimate(*, exact: bool, as_json: bool, **given: Any) -> int:
-    """Show how many requests and input tokens a job has, and what they cost. Output tokens come on top."""
+    """Show how many requests and tokens a job has, and what they cost at batch and at ordinary price."""
     return show_estimate(request(load_settings(), **given), as_json=as_json, exact=exact)
 
 
 def show_estimate(wanted: JobRequest, *, as_json: bool, exact: bool = False) -> int:
     """Read the source, count, print; nothing is recorded or sent."""
-    settings = load_settings()
-    with Services(settings) as services, tempfile.TemporaryDirectory(prefix="batchgen-") as folder:
-        estimated = estimate_job(
-            wanted,
-            Path(folder),
-            policies=services.policies,
-            s3=services.s3,
-            cache=services.workspace.cache,
-            exact=exact,
-        )
+    with Services(load_settings()) as services:
+        estimated = services.estimate(wanted, exact=exact)
     if as_json:
-        print_json(
-            {
-                "data_type": wanted.data_type,
-                "model": estimated.model,
-                "model_reason": estimated.model_reason,
-                "records": estimated.records,
-                "requests": estimated.requests,
-                "batches": estimated.batches,
-                "input_tokens": estimated.input_tokens,
-                "input_tokens_error": estimated.input_tokens_error,
-                "input_cost_usd": dollars(estimated.input_cost_usd),
-            }
-        )
-    else:
-        say(
-            f"{estimated.records:,} records, {estimated.requests:,} requests in {estimated.batches} batches; "
-            f"{estimated.input_tokens:,}{_off(estimated.input_tokens_error)} input tokens cost "
-            f"${dollars(estimated.input_cost_usd)} with {estimated.model} "
-            f"({estimated.model_reason}) at batch price. Output tokens come on top. Nothing was sent."
-        )
+        print_json(estimate_document(wanted, estimated))
+        return 0
+    found = estimated.estimate
+    say(
+        f"{estimated.records:,} records, {found.requests:,} requests in {estimated.batches} batches, "
+        f"model {estimated.model}. {_tokens(found)}"
+    )
+    say(
+        f"At batch price ${dollars(found.cost_usd)}, at the ordinary price ${dollars(found.ordinary_cost_usd)}"
+        + ("" if found.most_cost_usd is None else f"; ${dollars(found.most_cost_usd)} at most, at batch price")
+        + ". Nothing was sent."
+    )
     return 0
 
 
-def _off(error: int) -> str:
-    return f" ± {error:,}" if error else ""
+def _tokens(found: Estimate) -> str:
+    error = f" (± {found.input_tokens_error:,})" if found.input_tokens_error else ""
+    text = f"{found.input_tokens:,} input tokens{error}"
+    if found.output_tokens is None:
+        return text + "; output tokens come on top: nothing is known of them yet, and --max-output-tokens sets no most."
+    most = "" if found.output_tokens_most is None else f", {found.output_tokens_most:,} at most"
+    return f"{text}, {found.output_tokens:,} output tokens expected{most}."

@@ -34,6 +34,7 @@ _PARTS = (Part.REDIS, Part.S3, Part.SIMULATOR)
 
 @click.command()
 @job_options
+@click.option("--max-cost", metavar="USD", help="The most that the job may cost; nothing is sent that could pass it.")
 @click.option("--dry-run", is_flag=True, help="Show requests, tokens and price; send nothing.")
 @click.option("--job", "name", metavar="NAME", help="The job's id; asked again with the same one, it goes on.")
 @click.option("--wait/--no-wait", default=True, show_default=True, help="Wait until only a person can go on.")

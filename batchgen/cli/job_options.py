@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -32,6 +33,7 @@ _OPTIONS = (
     click.option("--endpoint", type=click.Choice(sorted(_ENDPOINTS)), default="chat", show_default=True),
     click.option("--limit", type=click.IntRange(min=1), help="Take only so many records."),
     click.option("--max-retries", type=click.IntRange(min=0), help="Resends a record may use for its own failures."),
+    click.option("--max-output-tokens", type=click.IntRange(min=1), help="Most tokens that an answer may have."),
     click.option("--id-column", help="Column with the record ids (tabular sources)."),
     click.option(
         "--option", "options", multiple=True, metavar="NAME=VALUE", help="An option of the type; JSON or text."
@@ -63,12 +65,24 @@ def request(settings: Settings, *, name: str | None = None, **given: Any) -> Job
         options=values,
         limit=given["limit"],
         max_retries=given["max_retries"],
+        max_output_tokens=given["max_output_tokens"],
+        max_cost_usd=_amount(given.get("max_cost")),
         skip_bad_rows=given["skip_bad_rows"],
         name=name,
     )
     policies = ModelPolicies.load(ModelCatalog.load(settings.model_catalog), settings.model_policies)
     choose_model(wanted, data_type, policies)
     return wanted
+
+
+def _amount(text: str | None) -> Decimal | None:
+    try:
+        amount = None if text is None else Decimal(text.removeprefix("$"))
+    except InvalidOperation:
+        amount = Decimal("NaN")
+    if amount is not None and not (amount.is_finite() and amount > 0):
+        raise UsageError(f"--max-cost {text} is no amount.", "Give US dollars above 0, for example 2.50.")
+    return amount
 
 
 def _option(text: str) -> tuple[str, Any]:

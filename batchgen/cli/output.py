@@ -57,8 +57,16 @@ def print_job(summary: dict[str, Any]) -> None:
     console.print(jobs_table([summary]))
     if summary["model_reason"]:
         console.print(f"Model {summary['model']}: {summary['model_reason']}.", markup=False)
+    if summary["estimate"] is not None:
+        console.print(_estimated(summary["estimate"], summary["cost_usd"]), markup=False)
     for line in notes(summary):
         console.print(line, markup=False)
+
+
+def _estimated(estimate: dict[str, Any], cost: str) -> str:
+    most = "" if estimate["most_cost_usd"] is None else f", ${estimate['most_cost_usd']} at most"
+    basis = "" if estimate["output_tokens"] is not None else " for the input alone"
+    return f"Estimated before: ${estimate['cost_usd']}{basis}{most} for the first iteration. Cost so far: ${cost}."
 
 
 def print_proof(summary: dict[str, Any]) -> None:

@@ -105,4 +105,6 @@ def parameters(wanted: JobRequest, job_id: str) -> dict[str, Any]:
     fields = dataclasses.asdict(wanted)
     fields["job"] = job_id
     del fields["name"]
+    cap = fields.pop("max_cost_usd")
+    fields["max_cost"] = None if cap is None else str(cap)
     return fields

@@ -8,11 +8,11 @@ from typing import Any
 
 import orjson
 
-from batchgen.models import Endpoint
+from batchgen.models import Endpoint, Usage
 
 SIMULATOR_FINGERPRINT = "fp_simulator"
-_CHAT_TOKENS = ("prompt_tokens", "prompt_tokens_details", "completion_tokens")
-_RESPONSES_TOKENS = ("input_tokens", "input_tokens_details", "output_tokens")
+_CHAT_TOKENS = ("prompt_tokens", "prompt_tokens_details", "completion_tokens", "completion_tokens_details")
+_RESPONSES_TOKENS = ("input_tokens", "input_tokens_details", "output_tokens", "output_tokens_details")
 _OK = 200
 _QUOTA = 429
 TOKEN_LIMIT = "token_limit_exceeded"  # noqa: S105 - an error code
@@ -42,6 +42,17 @@ class Answer:
     cached_input_tokens: int
     output_tokens: int
     simulated: bool
+    reasoning_tokens: int = 0
+
+    @property
+    def usage(self) -> Usage:
+        """Its tokens."""
+        return Usage(
+            input_tokens=self.input_tokens,
+            cached_input_tokens=self.cached_input_tokens,
+            output_tokens=self.output_tokens,
+            reasoning_tokens=self.reasoning_tokens,
+        )
 
 
 @dataclass(slots=True)
@@ -51,6 +62,8 @@ class Failure:
     code: str
     message: str
     own: bool
+    usage: Usage | None = None
+    """What an answer cost that cannot be read."""
 
 
 def leading_number(prefix: str) -> re.Pattern[bytes]:
@@ -102,7 +115,8 @@ def read_body(body: dict[str, Any], endpoint: Endpoint) -> Answer | Failure:
     try:
         return _chat(body) if endpoint is Endpoint.CHAT else _responses(body)
     except (KeyError, IndexError, TypeError, AttributeError) as error:
-        return Failure("unreadable_response", f"the response body has no {error}", own=True)
+        names = _CHAT_TOKENS if endpoint is Endpoint.CHAT else _RESPONSES_TOKENS
+        return Failure("unreadable_response", f"the response body has no {error}", own=True, usage=_usage(body, names))
 
 
 def _body(response: dict[str, Any]) -> dict[str, Any] | None:
@@ -138,21 +152,38 @@ def _responses(body: dict[str, Any]) -> Answer:
     return _answer(body, text, refusal, _object(body, "incomplete_details").get("reason"), _RESPONSES_TOKENS)
 
 
-def _answer(body: dict[str, Any], text: Any, refusal: Any, finish: Any, tokens: tuple[str, str, str]) -> Answer:
-    """`tokens` are the names under `usage` of the input tokens, their details, and the output tokens."""
+_TokenNames = tuple[str, str, str, str]
+"""The names under `usage` of the input tokens, their details, the output tokens, and theirs."""
+
+
+def _answer(body: dict[str, Any], text: Any, refusal: Any, finish: Any, tokens: _TokenNames) -> Answer:
     said = text if isinstance(text, str) else ""
     problem, detail = _verdict(said, refusal, finish)
     usage = _object(body, "usage")
-    of_input, details, of_output = tokens
+    of_input, input_details, of_output, output_details = tokens
     return Answer(
         said,
         problem,
         detail,
         _count(usage, of_input),
-        _count(_object(usage, details), "cached_tokens"),
+        _count(_object(usage, input_details), "cached_tokens"),
         _count(usage, of_output),
         _simulated(body),
+        _count(_object(usage, output_details), "reasoning_tokens"),
     )
+
+
+def _usage(body: dict[str, Any], tokens: _TokenNames) -> Usage | None:
+    """What the body says that it cost, or None."""
+    usage = _object(body, "usage")
+    of_input, input_details, of_output, output_details = tokens
+    found = Usage(
+        input_tokens=_count(usage, of_input),
+        cached_input_tokens=_count(_object(usage, input_details), "cached_tokens"),
+        output_tokens=_count(usage, of_output),
+        reasoning_tokens=_count(_object(usage, output_details), "reasoning_tokens"),
+    )
+    return None if found == Usage() else found
 
 
 def _verdict(text: str, refusal: Any, finish: Any) -> tuple[str | None, str]:

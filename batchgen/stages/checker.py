@@ -203,6 +203,7 @@ class BatchStatusChecker:
                 openai_status=None,
                 validation_errors=(),
                 admitted=False,
+                reserved_at=None,
                 former_openai_batch_ids=tuple(name for name in former if name),
             )
             reason = current.validation_errors[0].message

@@ -1,4 +1,4 @@
-"""What a job would be: counted from its real requests, with nothing recorded or sent."""
+"""What a job takes, from its real requests, before anything is recorded or sent."""
 
 from __future__ import annotations
 
@@ -8,31 +8,33 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from batchgen.models import Usage
+import orjson
+
+from batchgen.models import BatchFile, Estimate, Usage
+from batchgen.openai_client.catalog import ModelCatalog
 from batchgen.openai_client.policies import ModelPolicies
 from batchgen.openai_client.tokens import RequestCounter
-from batchgen.stages.intake import JobRequest, prepare
+from batchgen.stages.cost_bound import lines, output_limit
+from batchgen.stages.intake import JobRequest, Prepared, prepare
+from batchgen.stages.pricing import PriceList, ordinary
 from batchgen.stages.token_sample import CountedTokens, count_requests
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
-    from batchgen.openai_client.catalog import ModelCatalog
+TypicalOutput = Callable[[str, str], float | None]
+"""Data type and model in; output tokens of an average answer so far out, or None."""
 
 
 @dataclass(frozen=True, slots=True)
-class Estimate:
-    """A job before it is sent. Tokens are those of the input."""
+class EstimatedJob:
+    """A job that was only looked at."""
 
     model: str
     model_reason: str
     records: int
-    requests: int
     batches: int
-    input_tokens: int
-    input_tokens_error: int
-    """How far the sum may be off where a sample was counted, in 95 of 100 cases; 0 where every request was."""
-    input_cost_usd: Decimal
+    estimate: Estimate
 
 
 def estimate_job(
@@ -42,25 +44,56 @@ def estimate_job(
     policies: ModelPolicies,
     s3: Callable[[], S3Client] | None,
     cache: Path,
+    typical_output: TypicalOutput,
     exact: bool = False,
-) -> Estimate:
+) -> EstimatedJob:
     """Read the source and count; `folder` takes the batch files meanwhile. Raises InputError."""
     prepared = prepare(request, folder, policies=policies, usage_tier=None, s3=s3, cache=cache, pack=False)
-    model = prepared.job.model
-    counted = count_requests([file.requests_path for file in prepared.files], RequestCounter(model), exact=exact)
+    job = prepared.job
+    estimated = estimate(prepared, policies.catalog, typical_output, exact=exact)
+    return EstimatedJob(job.model, job.model_reason, job.records, len(prepared.files), estimated)
+
+
+def estimate(
+    prepared: Prepared, catalog: ModelCatalog, typical_output: TypicalOutput, *, exact: bool = False
+) -> Estimate:
+    """Count what a prepared job would send; of many requests, unless `exact`, a sample."""
+    job = prepared.job
+    requests = sum(file.requests for file in prepared.files)
+    counted = count_requests([file.requests_path for file in prepared.files], RequestCounter(job.model), exact=exact)
+    most = _most_output(prepared.files)
+    typical = typical_output(job.data_type, job.model)
+    expected = most if typical is None else round(typical * requests)
+    if expected is not None and most is not None:
+        expected = min(expected, most)
+    prices = PriceList.of(catalog, job.model)
+    cost = cost_of(prices, counted, expected or 0)
     return Estimate(
-        model=model,
-        model_reason=prepared.job.model_reason,
-        records=prepared.job.records,
-        requests=sum(file.requests for file in prepared.files),
-        batches=len(prepared.files),
+        requests=requests,
         input_tokens=counted.total,
         input_tokens_error=counted.error,
-        input_cost_usd=input_cost(counted, model, policies.catalog),
+        output_tokens=expected,
+        output_tokens_most=most,
+        cost_usd=cost,
+        ordinary_cost_usd=ordinary(cost),
+        most_cost_usd=None if most is None else cost_of(prices, counted, most),
     )
 
 
-def input_cost(counted: CountedTokens, model: str, catalog: ModelCatalog) -> Decimal:
-    """US dollars of the input in a batch; a large request may cost the higher price."""
-    large = (catalog.batch_cost(model, Usage(input_tokens=tokens)) for tokens in counted.large)
-    return catalog.batch_cost(model, Usage(input_tokens=counted.small), largest=0) + sum(large, Decimal(0))
+def _most_output(files: list[BatchFile]) -> int | None:
+    """The most tokens that all answers may have; None where one request sets no limit."""
+    most = 0
+    for file in files:
+        for line in lines(file.requests_path):
+            limit = output_limit(orjson.loads(line)["body"])
+            if limit is None:
+                return None
+            most += limit
+    return most
+
+
+def cost_of(prices: PriceList, counted: CountedTokens, output_tokens: int) -> Decimal:
+    """US dollars in a batch; the input of a large request may cost the higher price."""
+    large = (prices.of_one(Usage(input_tokens=tokens)) for tokens in counted.large)
+    small = Usage(input_tokens=counted.small, output_tokens=output_tokens)
+    return prices.of_small(small) + sum(large, Decimal(0))

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
-from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,10 +23,11 @@ from batchgen.errors import (
     Unavailable,
 )
 from batchgen.lifecycle import BatchStatus, after_settling
-from batchgen.models import Batch, Usage
+from batchgen.models import Batch
 from batchgen.openai_client.catalog import ModelCatalog
 from batchgen.stages.counting import TokenCounter
 from batchgen.stages.ledger import LedgerFiles
+from batchgen.stages.pricing import PriceList
 from batchgen.stages.publication import publish
 from batchgen.stages.sending import was_decided_or_sent_on
 from batchgen.stages.settlement import Settled, settle
@@ -130,7 +130,7 @@ class CompletedBatchHandler:
             after,
             output=output,
             errors=errors,
-            price=self._price(batch.model),
+            prices=PriceList.of(self._catalog, batch.model),
             count_tokens=self._token_counter(batch),
             workplace=None if output is None else self._workplace(batch, folder),
             elsewhere=partial(self._siblings.accepted, batch, folder, lease),
@@ -188,9 +188,6 @@ class CompletedBatchHandler:
         failed = batch.model_copy(update={"last_error": problem, "processing_failures": batch.processing_failures + 1})
         return self._ids.move(failed, BatchStatus.FAILED, lease)
 
-    def _price(self, model: str) -> Callable[[Usage], Decimal]:
-        return lambda usage: self._catalog.batch_cost(model, usage)
-
 
 def _with_outcome(batch: Batch, settled: Settled) -> Batch:
     """The batch with what its current iteration came to; a second settling of the same gives the same."""
@@ -201,7 +198,8 @@ def _with_outcome(batch: Batch, settled: Settled) -> Batch:
         unknown=settled.unknown,
         usage=settled.usage,
         cost_usd=settled.cost_usd,
-    )
+        settled_at=datetime.now(UTC),
+    ).accepted_as(data.accepted_in)
     return no_longer_waiting(done).model_copy(
         update={
             "accepted": data.accepted,

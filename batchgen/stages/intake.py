@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from decimal import Decimal
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -44,6 +45,10 @@ class JobRequest:
     options: dict[str, Any] = field(default_factory=dict)
     limit: int | None = None
     max_retries: int | None = None
+    max_output_tokens: int | None = None
+    """The most tokens that an answer may have, whatever the data type and the record allow."""
+    max_cost_usd: Decimal | None = None
+    """The cap on what the job may cost."""
     skip_bad_rows: bool = False
     name: str | None = None
 
@@ -96,6 +101,10 @@ def prepare(
         raise UsageError("--max-retries is below 0.", "Give 0 to send nothing again, or more.")
     if request.limit is not None and request.limit < 1:
         raise UsageError("--limit is below 1.", "Give the number of records to take, or leave it out.")
+    if request.max_output_tokens is not None and request.max_output_tokens < 1:
+        raise UsageError("--max-output-tokens is below 1.", "Give the most tokens an answer may have, or leave it out.")
+    if request.max_cost_usd is not None and not request.max_cost_usd > 0:
+        raise UsageError("--max-cost is not above 0.", "Give the most US dollars that the job may cost.")
     job_id = request.job_id()
     client = s3() if s3 is not None and request.source.startswith("s3://") else None
     reading = _Reading(request, data_type, options, folder, job_id, client, Workplace(cache), pack=pack)
@@ -123,17 +132,20 @@ def prepare(
         records=sum(file.records for file in files),
         batch_ids=tuple(_batch_id(job_id, number) for number in range(1, len(files) + 1)),
         created_at=now,
+        max_output_tokens=request.max_output_tokens,
+        max_cost_usd=request.max_cost_usd,
     )
     sha256 = None if material is None else file_sha256(material)
-    batches = [_batch(job, number, file, sha256) for number, file in enumerate(files, 1)]
+    catalog_model = policies.catalog.facts(model).model_id
+    batches = [_batch(job, number, file, sha256, catalog_model) for number, file in enumerate(files, 1)]
     log.info("job_prepared", job_id=job_id, records=job.records, batches=len(batches), model=model)
     return Prepared(job, batches, files, material)
 
 
 def check_same_job(asked: Job, known: Job) -> None:
     """Raise JobConflict unless both are the same type, options and source content."""
-    compared = ("data_type", "model", "endpoint", "max_retries", "options", "records", "source_fingerprint")
-    differing = [name for name in compared if getattr(asked, name) != getattr(known, name)]
+    compared = ("data_type", "model", "endpoint", "max_retries", "max_output_tokens", "options", "records")
+    differing = [name for name in (*compared, "source_fingerprint") if getattr(asked, name) != getattr(known, name)]
     if differing:
         raise JobConflict(job_id=asked.job_id, differences=", ".join(name.replace("_", " ") for name in differing))
 
@@ -184,6 +196,7 @@ class _Reading:
             model=model,
             endpoint=self._request.endpoint,
             limits=FileLimits(tokens=enqueued_limit),
+            max_output_tokens=self._request.max_output_tokens,
             count_tokens=counter_for(model),
             on_unsendable=self._unsendable,
         )
@@ -238,7 +251,7 @@ def _large_enough(
     return choose_model(request, data_type, policies, PromptSize(tokens, written.max_output_tokens))
 
 
-def _batch(job: Job, number: int, file: BatchFile, material_sha256: str | None) -> Batch:
+def _batch(job: Job, number: int, file: BatchFile, material_sha256: str | None, catalog_model: str) -> Batch:
     first = Iteration(
         number=1,
         requests=file.requests,
@@ -253,7 +266,9 @@ def _batch(job: Job, number: int, file: BatchFile, material_sha256: str | None) 
         data_type=job.data_type,
         options=job.options,
         model=job.model,
+        catalog_model=catalog_model,
         endpoint=job.endpoint,
+        max_output_tokens=job.max_output_tokens,
         material_sha256=material_sha256,
         created_at=job.created_at,
         updated_at=job.created_at,

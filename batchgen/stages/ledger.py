@@ -116,6 +116,7 @@ def recount(files: LedgerFiles, batch: Batch) -> ProcessedBatchData:
         failed=batch.failed,
         unresolved=batch.pending,
         most_tries=0,
+        accepted_in={each.number: each.accepted for each in batch.iterations},
         reasons=batch.reasons,
         proof=batch.proof,
     )
@@ -175,6 +176,7 @@ class LedgerWriter:
         self._ledger: BinaryIO = self._ledger_path.open("wb", buffering=_BUFFER)
         self._hash = hashlib.sha256()
         self._accepted = 0
+        self._accepted_in: Counter[int] = Counter()
         self._others: Counter[RecordState] = Counter()
         self._reasons: Counter[str] = Counter()
         self._most_tries = 0
@@ -186,6 +188,7 @@ class LedgerWriter:
         self._accepted_ids.update(f"{self._prefix}{self._row}\n".encode())
         self._row += 1
         self._accepted += 1
+        self._accepted_in[_iteration_of(result)] += 1
         if entry is not None:
             self._ledger.write(entry.line())
 
@@ -226,6 +229,7 @@ class LedgerWriter:
             failed=self._others[RecordState.FAILED],
             unresolved=self._others[RecordState.OPEN],
             most_tries=self._most_tries,
+            accepted_in=dict(sorted(self._accepted_in.items())),
             reasons=dict(sorted(self._reasons.items())),
             proof=Proof(
                 accepted=RecordList(count=self._accepted, sha256=self._accepted_ids.hexdigest()),
@@ -237,3 +241,8 @@ class LedgerWriter:
 
     def _list(self, state: RecordState) -> RecordList:
         return RecordList(count=self._others[state], sha256=self._lists[state].hexdigest())
+
+
+def _iteration_of(result: bytes) -> int:
+    """The iteration of a result line, which is the last field of every one: they are too many to parse."""
+    return int(result[result.rindex(b":") + 1 : result.rindex(b"}")])

@@ -83,7 +83,10 @@ class Previewer:
             for record in islice(_good(fetched, source.location, skip=request.skip_bad_rows), count):
                 prompt = generator.prompt(record)
                 body = self._calls.ask(
-                    prompt.body(model, request.endpoint), request.endpoint, service=data_type.name, purpose="preview"
+                    prompt.body(model, request.endpoint, request.max_output_tokens),
+                    request.endpoint,
+                    service=data_type.name,
+                    purpose="preview",
                 )
                 yield _judged(record, prompt, read_body(body, request.endpoint), strategy)
 

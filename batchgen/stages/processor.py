@@ -14,8 +14,10 @@ from structlog.stdlib import get_logger
 from batchgen.errors import (
     OF_ALL_BATCHES,
     BatchgenError,
+    CapReached,
     CreateInDoubt,
     LeaseLost,
+    NoCostBound,
     QueueFull,
     RequestRefused,
     StateLost,
@@ -26,6 +28,8 @@ from batchgen.models import Batch, Job, ValidationProblem
 from batchgen.openai_client.answers import stated_limit
 from batchgen.openai_client.policies import AUTO, ModelPolicies
 from batchgen.openai_client.tokens import counter_for
+from batchgen.stages.cost_guard import CostGuard
+from batchgen.stages.estimate import estimate
 from batchgen.stages.fitting import TooLarge, fit
 from batchgen.stages.intake import JobRequest, check_same_job, prepare
 from batchgen.stages.sending import file_name, is_ahead, metadata, with_intent_of
@@ -43,6 +47,8 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 
 OVER_LIMIT = "over_enqueued_limit"
+_LONGEST_CAP_WAIT = 4
+"""Poll intervals between two looks for room below a cap: to look costs little, and room comes whenever a batch ends."""
 _NOTHING_THERE = frozenset({404, 405})
 """A wrong address, or a file that is gone: no fault of the requests."""
 REFUSED = "refused"
@@ -62,6 +68,7 @@ class BatchProcessor:
         workspace: Workspace,
         s3: Callable[[], S3Client],
         usage_tier: int | None,
+        guard: CostGuard,
         adopt_wait_s: float,
         poll_interval_s: float,
     ) -> None:
@@ -73,6 +80,7 @@ class BatchProcessor:
         self._workspace = workspace
         self._s3 = s3
         self._usage_tier = usage_tier
+        self._guard = guard
         self._adopt_wait = timedelta(seconds=adopt_wait_s)
         self._poll_interval_s = poll_interval_s
 
@@ -91,7 +99,8 @@ class BatchProcessor:
                 s3=self._s3,
                 cache=self._workspace.cache,
             )
-            job = prepared.job
+            estimated = estimate(prepared, self._policies.catalog, self._ids.typical_output)
+            job = prepared.job.model_copy(update={"estimate": estimated})
             with self._ids.lease(
                 job.job_id, patience_s=2 * self._ids.lease_s
             ) as lease:  # two jobs of one name must not write over each other's inputs
@@ -99,10 +108,11 @@ class BatchProcessor:
                 if known is not None:
                     check_same_job(job, known)
                     log.info("job_continued", job_id=job.job_id)
-                    return known
-                for batch in prepared.batches:
+                    return self._with_cap_of(job, known, lease)
+                batches = self._guard.bounded(prepared)
+                for batch in batches:
                     self._objects.check_unused(batch, self._ids.address)
-                for batch, file in zip(prepared.batches, prepared.files, strict=True):
+                for batch, file in zip(batches, prepared.files, strict=True):
                     lease.check()
                     self._objects.put_inputs(batch.batch_id, file)
                     if prepared.material is not None:
@@ -110,7 +120,7 @@ class BatchProcessor:
                     self._objects.put_manifest(job, batch)
                 lease.check()
                 self._objects.put_job(job)
-                self._ids.create_job(job, prepared.batches)
+                self._ids.create_job(job, batches)
         log.info("job_recorded", job_id=job.job_id, records=job.records, batches=len(job.batch_ids))
         return job
 
@@ -119,6 +129,16 @@ class BatchProcessor:
         if request.model != AUTO or request.name is None or (known := self._ids.find_job(request.job_id())) is None:
             return request
         return replace(request, model=known.model)
+
+    def _with_cap_of(self, asked: Job, known: Job, lease: Lease) -> Job:
+        """The known job with the cap that was asked for now, if one was: so a cap is raised."""
+        if asked.max_cost_usd in {None, known.max_cost_usd}:
+            return known
+        changed = known.model_copy(update={"max_cost_usd": asked.max_cost_usd})
+        lease.check()
+        self._objects.put_job(changed)
+        log.info("job_cap_changed", job_id=known.job_id, max_cost_usd=str(asked.max_cost_usd))
+        return self._ids.replace_job(changed, lease)
 
     def due(self, job_id: str | None = None) -> list[str]:
         """Ids of the PENDING batches that need not wait, of a job or of all."""
@@ -164,17 +184,24 @@ class BatchProcessor:
                 return self._wait_for_answer(batch, lease)
         try:
             batch = self._admitted(batch, lease)
+            batch = self._guard.reserved(batch, lease)
             batch = self._uploaded(batch, lease)
-        except QueueFull as full:
-            log.info("batch_held_back", enqueued=full.enqueued, limit=full.limit, tokens=full.tokens)
-            unsent = _not_sent(self._ids.get(batch.batch_id))  # which may have been cut meanwhile
-            held = put_off(unsent, full.message, first_s=self._poll_interval_s, longest_s=LONGEST_OUTAGE_S)
-            return self._ids.save(held, lease)
+        except (QueueFull, CapReached, NoCostBound) as full:
+            return self._held_back(batch.batch_id, full, lease)
         except TooLarge as large:
             return self._invalid(batch, ValidationProblem(code=OVER_LIMIT, message=large.message, line=1), lease)
         except RequestRefused as refused:
             return self._refused(batch, refused, lease)
         return self._create(batch, lease)
+
+    def _held_back(self, batch_id: str, full: QueueFull | CapReached | NoCostBound, lease: Lease) -> Batch:
+        log.info("batch_held_back", code=full.code, problem=full.message)
+        unsent = _not_sent(self._ids.get(batch_id))  # which may have been cut meanwhile
+        over_cap = not isinstance(full, QueueFull)
+        first_s = self._poll_interval_s
+        longest_s = min(_LONGEST_CAP_WAIT * first_s, LONGEST_OUTAGE_S) if over_cap else LONGEST_OUTAGE_S
+        held = put_off(unsent, str(full), first_s=first_s, longest_s=longest_s, over_cap=over_cap)
+        return self._ids.save(held, lease)
 
     def _with_known_intent(self, batch: Batch, lease: Lease) -> Batch:
         """The batch with a sending that only its manifest knows; raises StateLost where Redis is older than that."""
@@ -218,6 +245,8 @@ class BatchProcessor:
             requests_bytes=fitted.bytes,
             requests_sha256=fitted.sha256,
             requests_tokens=fitted.tokens,
+            most_cost_usd=None,
+            reserved_at=None,
             input_file_id=None,
             upload_began_at=None,
         )
@@ -269,7 +298,7 @@ class BatchProcessor:
 
     def _submitted(self, batch: Batch, remote: RemoteBatch, lease: Lease) -> Batch:
         sent = batch.with_current(openai_batch_id=remote.id, openai_status=remote.status)
-        sent = sent.model_copy(update={"not_before": None, "waiting_for": None})
+        sent = sent.model_copy(update={"not_before": None, "waiting_for": None, "over_cap": False})
         moved = self._ids.move(sent, BatchStatus.PROCESSING, lease)
         log.info("batch_submitted", openai_batch_id=remote.id, requests=moved.current.requests)
         return moved
@@ -315,4 +344,4 @@ class BatchProcessor:
 
 def _not_sent(batch: Batch) -> Batch:
     """The batch after a create call that is known to have made nothing."""
-    return batch.with_current(sent_at=None, admitted=False)
+    return batch.with_current(sent_at=None, admitted=False, reserved_at=None)

@@ -57,6 +57,9 @@ class StateRecovery:
             for job in self._objects.jobs():
                 claim.check()
                 made = self._job(ids, job, made)
+            for call in self._objects.calls():
+                claim.check()
+                ids.book(call)
             if made.batches or not ids.has_epoch:
                 claim.check()
                 self._ids.begin_epoch()

@@ -75,4 +75,5 @@ class ResendWriter:
         )
 
     def _line(self, name: str, record: Record, feedback: Feedback | None) -> bytes:
-        return self._generator.prompt(record, feedback).line(name, self._batch.model, self._batch.endpoint)
+        batch = self._batch
+        return self._generator.prompt(record, feedback).line(name, batch.model, batch.endpoint, batch.max_output_tokens)

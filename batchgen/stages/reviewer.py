@@ -147,7 +147,7 @@ class BatchReviewer:
         data = decided.data
         lease.check()
         self._objects.put_processed(data)
-        batch = batch.model_copy(
+        batch = batch.accepted_as(data.accepted_in).model_copy(
             update={
                 "accepted": data.accepted,
                 "refused": data.refused,

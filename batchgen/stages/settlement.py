@@ -32,12 +32,11 @@ from batchgen.stages.ledger import (
     walk,
 )
 from batchgen.stages.lookahead import in_order
+from batchgen.stages.pricing import Meter, PriceList
 from batchgen.stages.resend import ResendWriter
 
 MISSING = Failure("missing_answer", "OpenAI returned no line for this request", own=False)
 NOT_NAMED = Failure("batch_refused", "OpenAI refused the file for other lines of it", own=False)
-_LARGE_REQUEST = 200_000
-"""Input tokens from which an answer is priced by itself: prices may have steps there."""
 _NOT_FOR_THE_MODEL = frozenset({"content_filter"})
 
 
@@ -64,7 +63,7 @@ def settle(
     *,
     output: Path | None,
     errors: Path | None,
-    price: Callable[[Usage], Decimal],
+    prices: PriceList,
     count_tokens: Callable[[bytes], int] | None = None,
     workplace: Workplace | None = None,
     elsewhere: Callable[[], Iterator[Result]] = lambda: iter(()),
@@ -85,7 +84,8 @@ def settle(
         compared or nullcontext() as comparison,
     ):
         dry = _dry_iterations(batch, index)
-        judge = _Judge(batch, strategy, index, price, dry_counts=dry >= DRY_ITERATIONS_LIMIT)
+        meter = Meter(prices)
+        judge = _Judge(batch, strategy, index, meter, dry_counts=dry >= DRY_ITERATIONS_LIMIT)
         if comparison is not None:
             _tell(comparison, before, elsewhere)
         for judged in in_order(_standings(before, judge), strategy.parallel):
@@ -99,8 +99,8 @@ def settle(
             next_iteration=resend.finish(),
             requests_path=resend.path,
             answers=judge.answers,
-            usage=judge.usage(),
-            cost_usd=judge.cost(),
+            usage=meter.usage,
+            cost_usd=meter.cost,
             simulated=judge.simulated,
             dry_iterations=0 if dry >= DRY_ITERATIONS_LIMIT else dry,
             duplicates=index.duplicates,
@@ -173,23 +173,20 @@ class _Judge:
         batch: Batch,
         strategy: ResultStrategy[Any],
         index: AnswerIndex,
-        price: Callable[[Usage], Decimal],
+        meter: Meter,
         *,
         dry_counts: bool,
     ) -> None:
         self._batch = batch
         self._strategy = strategy
         self._index = index
-        self._price = price
+        self._meter = meter
         self._dry_counts = dry_counts
         self._problems = batch.current.validation_errors
         # A line that the file does not have names nobody.
         lines = range(1, batch.current.requests + 1)
         self._named = {problem.line: problem for problem in self._problems if problem.line in lines}
         self._line = 0
-        self._input = self._cached = self._output = 0
-        self._large_usage = Usage()
-        self._large_cost = Decimal(0)
         self.answers = 0
         self.simulated = False
 
@@ -202,6 +199,8 @@ class _Judge:
         if isinstance(outcome, Answer):
             self._count(outcome)
             return partial(self._judge, outcome, standing, record)
+        if outcome.usage is not None:
+            self._meter.add_usage(outcome.usage)
         return _known(_Verdict(self._unanswered(outcome, standing, record), None, record))
 
     def _unanswered(self, outcome: Failure, standing: Standing, record: Record) -> LedgerEntry:
@@ -219,14 +218,6 @@ class _Judge:
         if entry.helps_next_try:  # what was wrong with the last answer still holds
             return entry
         return replace(entry, state=RecordState.OPEN, reason=outcome.code, detail=outcome.message, output=None)
-
-    def usage(self) -> Usage:
-        small = Usage(input_tokens=self._input, cached_input_tokens=self._cached, output_tokens=self._output)
-        return small + self._large_usage
-
-    def cost(self) -> Decimal:
-        small = Usage(input_tokens=self._input, cached_input_tokens=self._cached, output_tokens=self._output)
-        return self._price(small) + self._large_cost
 
     def _outcome(self, row: int) -> Answer | Failure:
         if self._problems:
@@ -270,18 +261,7 @@ class _Judge:
     def _count(self, answer: Answer) -> None:
         self.answers += 1
         self.simulated = self.simulated or answer.simulated
-        if answer.input_tokens < _LARGE_REQUEST:
-            self._input += answer.input_tokens
-            self._cached += answer.cached_input_tokens
-            self._output += answer.output_tokens
-            return
-        usage = Usage(
-            input_tokens=answer.input_tokens,
-            cached_input_tokens=answer.cached_input_tokens,
-            output_tokens=answer.output_tokens,
-        )
-        self._large_usage += usage
-        self._large_cost += self._price(usage)
+        self._meter.add(answer.input_tokens, answer.cached_input_tokens, answer.output_tokens, answer.reasoning_tokens)
 
 
 def _dry_iterations(batch: Batch, index: AnswerIndex) -> int:

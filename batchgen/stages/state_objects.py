@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from batchgen.models import Batch, BatchFile, Job, ProcessedBatchData
 from batchgen.stages.ledger import LedgerFiles
 from batchgen.stages.sending import is_ahead
 from batchgen.storage import object_names as names
+from batchgen.storage.cost_entries import CostEntry
 from batchgen.storage.uploads import BatchUploadManager
 
 MANIFEST_FORMAT = 1
@@ -156,6 +159,19 @@ class StateObjects:
         """Every job of this installation, by name."""
         for key in self._uploads.keys(names.jobs_prefix(self._installation)):
             yield Job.model_validate_json(self._uploads.read(key))
+
+    def put_call(self, entry: CostEntry) -> CostEntry:
+        """Store what an ordinary call cost, or return what is stored under its key already: the first counts."""
+        name = names.call_key(self._installation, hashlib.sha256(entry.field.encode()).hexdigest())
+        with suppress(FileNotFoundError):
+            return CostEntry.model_validate_json(self._uploads.read(name))
+        self._uploads.put(entry.model_dump_json().encode(), name)
+        return entry
+
+    def calls(self) -> Iterator[CostEntry]:
+        """What every ordinary call of this installation cost."""
+        for key in self._uploads.keys(names.calls_prefix(self._installation)):
+            yield CostEntry.model_validate_json(self._uploads.read(key))
 
     def holds_jobs(self) -> bool:
         """Whether this installation has a job."""

@@ -15,7 +15,13 @@ _DOUBLINGS = 16
 
 
 def put_off(
-    batch: Batch, reason: str, *, first_s: float, least_s: float | None = None, longest_s: float = LONGEST_S
+    batch: Batch,
+    reason: str,
+    *,
+    first_s: float,
+    least_s: float | None = None,
+    longest_s: float = LONGEST_S,
+    over_cap: bool = False,
 ) -> Batch:
     """The batch, held back: twice as long each time, with jitter, at least as long as the server asked for."""
     wait_s = min(max(longest_s, first_s), first_s * 2.0 ** min(batch.waits, _DOUBLINGS)) * random.uniform(0.8, 1.2)  # noqa: S311 - jitter, no secret
@@ -24,6 +30,7 @@ def put_off(
         update={
             "not_before": datetime.now(UTC) + timedelta(seconds=wait_s),
             "waiting_for": reason,
+            "over_cap": over_cap,
             "waits": batch.waits + 1,
         }
     )
@@ -41,4 +48,4 @@ def waits(batch: Batch) -> bool:
 
 def no_longer_waiting(batch: Batch) -> Batch:
     """The batch, free to run."""
-    return batch.model_copy(update={"not_before": None, "waiting_for": None, "waits": 0})
+    return batch.model_copy(update={"not_before": None, "waiting_for": None, "waits": 0, "over_cap": False})

@@ -64,10 +64,13 @@ class BatchFileCreator:
         model: str,
         endpoint: Endpoint,
         limits: FileLimits,
+        max_output_tokens: int | None = None,
         count_tokens: Callable[[bytes], int] | None = None,
         on_unsendable: Callable[[str, str], None] = lambda _record_id, _problem: None,
     ) -> None:
-        """`count_tokens` takes a request line and is asked only where `limits.tokens` is known.
+        """`max_output_tokens` is the most an answer may have, whatever its prompt allows.
+
+        `count_tokens` takes a request line and is asked only where `limits.tokens` is known.
 
         `on_unsendable` is told the id and the problem of a record that cannot be written or is too large; it may raise.
         Else the record is kept as one that cannot be sent.
@@ -77,6 +80,7 @@ class BatchFileCreator:
         self._model = model
         self._endpoint = endpoint
         self._limits = limits
+        self._max_output_tokens = max_output_tokens
         self._count_tokens = count_tokens if limits.tokens is not None else None
         self._source_hash = xxh3_128()
         self.largest_request = 0
@@ -124,7 +128,7 @@ class BatchFileCreator:
         """The line to send and its tokens; empty for a row that cannot be sent."""
         if entry.prompt is None:
             return b"", 0
-        line = entry.prompt.line(pair.next_id(), self._model, self._endpoint)
+        line = entry.prompt.line(pair.next_id(), self._model, self._endpoint, self._max_output_tokens)
         return line, self._count_tokens(line) if self._count_tokens else 0
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
+import orjson
 from redis import Redis
 from redis.backoff import ExponentialBackoff
 from redis.client import Pipeline
@@ -20,6 +22,7 @@ from redis.retry import Retry
 from batchgen.errors import (
     BatchBusy,
     BatchNotFound,
+    CapReached,
     InvalidSetting,
     JobNotFound,
     LeaseLost,
@@ -30,7 +33,9 @@ from batchgen.errors import (
 )
 from batchgen.lifecycle import BatchStatus, check_transition
 from batchgen.models import Batch, Job
+from batchgen.money import dollars, usd
 from batchgen.storage import scripts
+from batchgen.storage.cost_entries import CostEntry, entries_of, parse_line, typical_answers, typical_output
 from batchgen.storage.keys import Keys
 from batchgen.storage.lease import Lease
 from batchgen.storage.redis_errors import redis_errors
@@ -40,6 +45,17 @@ NO_EPOCH = ""
 _LEARNT_LIMIT_S = 24 * 60 * 60
 """How long a limit that a refusal stated is believed: accounts rise to higher tiers."""
 _LOOK_AGAIN_S = 0.1
+_AT_ONCE = 500
+"""Entries of the ledger in one answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cap:
+    """The most that a running sum of the cost ledger may be, and what people call it."""
+
+    account: str
+    nano: int
+    label: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +113,8 @@ class BatchIdManager:
         self._renew_lease = self._script(scripts.RENEW_LEASE)
         self._release_lease = self._script(scripts.RELEASE_LEASE)
         self._delete_batch = self._script(scripts.DELETE_BATCH)
+        self._replace_job = self._script(scripts.REPLACE_JOB)
+        self._book_costs = self._script(scripts.BOOK_COSTS)
 
     def _script(self, source: str) -> Script:
         return self._redis.register_script(source)
@@ -120,13 +138,14 @@ class BatchIdManager:
     def create_job(self, job: Job, batches: list[Batch]) -> bool:
         """Record a job and all its batches in one step; False (and nothing written) if the job id is taken."""
         keys = [self._keys.epoch(), self._keys.job(job.job_id), self._keys.all_jobs()]
+        keys += [self._keys.ledger(), self._keys.sums()]
         values: list[str | float] = [self._epoch(), job.model_dump_json(), _member(job.created_at, job.job_id)]
         for batch in batches:
             keys += [self._keys.batch(batch.batch_id), self._keys.due(), self._keys.enqueued(batch.model)]
             keys += self._indexes(batch)
             due = _due_score(batch)
             values += [batch.model_dump_json(), batch.status, _batch_member(batch), "" if due is None else due]
-            values += [_enqueued(batch), batch.batch_id]
+            values += [_enqueued(batch), batch.batch_id, _entries(batch)]
         with redis_errors():
             [answer] = self._create_job(keys=keys, args=values)
         if answer == "epoch":
@@ -239,13 +258,28 @@ class BatchIdManager:
             with suppress(Unavailable), redis_errors():
                 self._release_lease(keys=[key], args=[token])
 
-    def save(self, batch: Batch, lease: Lease, *, enqueued_limit: int | None = None) -> Batch:
+    def save(self, batch: Batch, lease: Lease, *, enqueued_limit: int | None = None, caps: Sequence[Cap] = ()) -> Batch:
         """Write a batch whose status stays; raises LeaseLost, StatusChanged, BatchNotFound, StateLost.
 
         With a limit also QueueFull, where the batches that OpenAI has of this model leave no room for the tokens
-        of this one; a batch alone always has room.
+        of this one; a batch alone always has room. With caps also CapReached, where what is spent and reserved by now
+        leaves no room for what this batch adds: one step, so that no two batches take the same room.
         """
-        return self._write(batch, lease, before=batch.status, enqueued_limit=enqueued_limit)
+        return self._write(batch, lease, before=batch.status, enqueued_limit=enqueued_limit, caps=caps)
+
+    def replace_job(self, job: Job, lease: Lease) -> Job:
+        """Write a job anew; the lease is that of its id. Raises LeaseLost, JobNotFound, StateLost."""
+        keys = [self._keys.epoch(), self._keys.lease(job.job_id), self._keys.job(job.job_id)]
+        with redis_errors():
+            [answer] = self._replace_job(keys=keys, args=[self._epoch(), lease.token, job.model_dump_json()])
+        match answer:
+            case "ok":
+                return job
+            case "epoch":
+                raise self._lost("it was emptied meanwhile")
+            case "lease":
+                raise LeaseLost(job.job_id)
+        raise JobNotFound(job.job_id)
 
     def move(self, batch: Batch, after: BatchStatus, lease: Lease) -> Batch:
         """Write a batch and move it to another status in one step: compare and set.
@@ -264,6 +298,36 @@ class BatchIdManager:
         """The limit that a refusal stated within the last day, or None."""
         [limit] = self._ask(lambda pipe: pipe.get(self._keys.enqueued_limit(model)))
         return None if limit is None else int(limit)
+
+    def book(self, entry: CostEntry) -> None:
+        """Put an ordinary call's entry into the cost ledger; the same one again changes nothing. Raises StateLost."""
+        keys = [self._keys.epoch(), self._keys.ledger(), self._keys.sums()]
+        with redis_errors():
+            done = self._book_costs(keys=keys, args=[self._epoch(), orjson.dumps({entry.field: entry.line()}).decode()])
+        if not done:
+            raise self._lost("it was emptied while this worker ran")
+
+    def costs(self) -> Iterator[CostEntry]:
+        """Every entry of the cost ledger, in no order, read bit by bit; one that changes meanwhile may come twice."""
+        cursor = 0
+        while True:
+            scan = partial(_scan, name=self._keys.ledger(), cursor=cursor)
+            [[cursor, found]] = self._ask(scan)
+            yield from (parse_line(line) for line in found.values())
+            if not cursor:
+                return
+
+    def sums(self, names: Sequence[str]) -> list[int]:
+        """Running sums over the cost ledger, see cost_entries: nano-dollars, answers or tokens."""
+        if not names:
+            return []
+        [found] = self._ask(lambda pipe: pipe.hmget(self._keys.sums(), list(names)))
+        return [int(value or 0) for value in found]
+
+    def typical_output(self, data_type: str, model: str) -> float | None:
+        """Output tokens of an average answer so far of a data type and model; None before the first."""
+        answers, tokens = self.sums([typical_answers(data_type, model), typical_output(data_type, model)])
+        return tokens / answers if answers else None
 
     def for_recovery(self) -> BatchIdManager:
         """The same Redis as it is now, with or without an epoch, for the one that rebuilds it."""
@@ -303,12 +367,21 @@ class BatchIdManager:
             indexes += [self._keys.by_status(status) for status in BatchStatus]
             indexes += [self._keys.by_data_type_and_status(batch.data_type, status) for status in BatchStatus]
             job_keys = [self._keys.job(job.job_id), self._keys.all_jobs(), self._keys.enqueued(batch.model)]
-            own = [self._keys.batch(batch_id), self._keys.lease(batch_id), *job_keys, self._keys.by_job(job.job_id)]
-            values = [lease.token, _member(job.created_at, job.job_id), batch_id]
+            own = [self._keys.batch(batch_id), self._keys.lease(batch_id), *job_keys]
+            own += [self._keys.ledger(), self._keys.sums(), self._keys.by_job(job.job_id)]
+            values = [lease.token, _member(job.created_at, job.job_id), batch_id, _entries(_never_sent(batch))]
             if not self._delete_batch(keys=[*own, *indexes], args=values):
                 raise LeaseLost(batch_id)
 
-    def _write(self, batch: Batch, lease: Lease, *, before: BatchStatus, enqueued_limit: int | None = None) -> Batch:
+    def _write(
+        self,
+        batch: Batch,
+        lease: Lease,
+        *,
+        before: BatchStatus,
+        enqueued_limit: int | None = None,
+        caps: Sequence[Cap] = (),
+    ) -> Batch:
         batch = batch.model_copy(update={"updated_at": datetime.now(UTC)})
         due = _due_score(batch)
         keys = [
@@ -321,9 +394,12 @@ class BatchIdManager:
             self._keys.by_data_type_and_status(batch.data_type, batch.status),
             self._keys.epoch(),
             self._keys.enqueued(batch.model),
+            self._keys.ledger(),
+            self._keys.sums(),
         ]
         values = [lease.token, before, batch.status, batch.model_dump_json(), "" if due is None else due]
         values += [self._epoch(), batch.batch_id, _enqueued(batch), enqueued_limit or ""]
+        values += [_entries(batch), orjson.dumps([[cap.account, cap.nano] for cap in caps]).decode()]
         with redis_errors():
             answer: list[Any] = self._write_batch(keys=keys, args=values)
         match answer:
@@ -336,6 +412,9 @@ class BatchIdManager:
             case ["full", others]:
                 tokens = int(_enqueued(batch))
                 raise QueueFull(batch.model, enqueued=int(others), limit=enqueued_limit or 0, tokens=tokens)
+            case ["cap", account, taken]:
+                [cap] = {each.account: each for each in caps if each.account == account}.values()
+                raise CapReached(cap=cap.label, max_usd=dollars(usd(cap.nano)), taken_usd=dollars(usd(int(taken))))
             case ["missing"]:
                 raise BatchNotFound(batch.batch_id)
             case _:
@@ -436,6 +515,20 @@ def _enqueued(batch: Batch) -> str:
     if not sent and (batch.status is not BatchStatus.PROCESSING or current.missing):
         return ""
     return str(current.requests_bytes if current.requests_tokens is None else current.requests_tokens)
+
+
+def _scan(pipe: Pipeline, *, name: str, cursor: int) -> object:
+    return pipe.hscan(name, cursor, count=_AT_ONCE)
+
+
+def _entries(batch: Batch) -> str:
+    return orjson.dumps(entries_of(batch)).decode()
+
+
+def _never_sent(batch: Batch) -> Batch:
+    """The batch without the reservation of a file that OpenAI was never asked to work on."""
+    current = batch.current
+    return batch.with_current(reserved_at=None) if current.sent_at is None and not current.answers else batch
 
 
 def _due_score(batch: Batch) -> int | None:

@@ -63,6 +63,14 @@ class Keys:
         """String with a time to live: the enqueued-token limit of a model that a refusal stated."""
         return self._key("enqueued-limit", model)
 
+    def ledger(self) -> str:
+        """Hash: the entries of the cost ledger by their names."""
+        return self._key("ledger")
+
+    def sums(self) -> str:
+        """Hash: running sums over the cost ledger by their names."""
+        return self._key("ledger", "sums")
+
     def due(self) -> str:
         """Sorted set of the PENDING batches; the score is the time (ms) before which they wait."""
         return self._key("batches", "due")

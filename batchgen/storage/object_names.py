@@ -51,6 +51,16 @@ def jobs_prefix(installation: str) -> str:
     return f"state/jobs/{safe(installation)}/"
 
 
+def call_key(installation: str, name: str) -> str:
+    """Key of what a call outside of batches cost; `name` is unique to the call."""
+    return f"{calls_prefix(installation)}{safe(name)}.json"
+
+
+def calls_prefix(installation: str) -> str:
+    """What the keys of an installation's calls begin with."""
+    return f"state/calls/{safe(installation)}/"
+
+
 def requests_key(batch_id: str, iteration: int) -> str:
     """Key of the batch file of an iteration."""
     return f"state/{safe(batch_id)}/{iteration}/requests.jsonl"

@@ -14,8 +14,8 @@ from pipeline import Pipeline, StartPipeline
 from batchgen.api.background import BackgroundWork
 from batchgen.data_types.declared.declaration import parse_declaration
 from batchgen.lifecycle import BatchStatus
+from batchgen.money import dollars
 from batchgen.simulator import Answer, AnswerRequest
-from batchgen.summary import dollars
 
 from .receiver import serving
 

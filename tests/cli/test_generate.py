@@ -24,7 +24,7 @@ def test_a_job_is_generated_approved_and_told_as_documented(configured: Pipeline
     assert document.keys() >= SUMMARY
     assert document["batches"][0].keys() >= BATCH
     assert (document["status"], document["accepted"], document["pending"]) == ("COMPLETED", 50, 0)
-    assert document["usage"].keys() == {"input_tokens", "cached_input_tokens", "output_tokens"}
+    assert document["usage"].keys() >= {"input_tokens", "cached_input_tokens", "output_tokens", "reasoning_tokens"}
     assert document["simulated"] is True
 
 

@@ -6,13 +6,17 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from itertools import takewhile
 from typing import Any
 
 import orjson
 
+from batchgen.money import NANO
 from batchgen.services import Services
 from batchgen.simulator.control_client import SimulatorControl
+from batchgen.storage.cost_entries import account
+from faults.interrupted_job import JOB
 
 _REPLACED = (
     (re.compile(r"\b(batch_|batch_req_|file-|chatcmpl-|req_)[0-9a-f][0-9a-f_-]{5,}"), r"\1*"),
@@ -37,6 +41,8 @@ class FinalState:
     billed_twice: dict[str, list[str]]
     bill: list[tuple[int, int, int]]
     """Of each OpenAI batch: requests, input tokens, output tokens."""
+    ledger: dict[str, Any]
+    """The entries of the cost ledger by their names, and the sums over it."""
     uploads: Counter[str]
     """How often a batch file of each name lies at OpenAI."""
     leftovers: tuple[str, ...]
@@ -51,6 +57,7 @@ def read_final_state(services: Services, job_id: str, control: SimulatorControl)
         summary=_normal(services.summary(job_id)),
         billed_twice=control.billed_twice(same_request=True),
         bill=[(each["requests"], each["input_tokens"], each["output_tokens"]) for each in control.billing()["batches"]],
+        ledger=_ledger(services),
         uploads=Counter(file.filename for file in files),
         leftovers=tuple(
             key
@@ -58,6 +65,16 @@ def read_final_state(services: Services, job_id: str, control: SimulatorControl)
             if services._redis.ttl(key) == _NEVER_ENDS
         ),
     )
+
+
+def _ledger(services: Services) -> dict[str, Any]:
+    """All of the ledger; each entry counts in the sums once, whatever was written again."""
+    entries = {entry.key: entry.model_dump(mode="json", exclude={"day"}) for entry in services.ids.costs()}
+    booked = sum((entry.cost_usd for entry in services.ids.costs()), Decimal(0))
+    [total, of_job] = services.ids.sums([account("all", ""), account("job", JOB)])
+    assert 0 <= total - booked * NANO <= len(entries), "the sum over everything is not that of the entries"
+    assert total == of_job
+    return entries
 
 
 def _without_prefix(services: Services, key: str) -> str:
@@ -87,7 +104,7 @@ def differences(found: FinalState, expected: FinalState) -> list[str]:
     for key in sorted(expected.objects.keys() & found.objects.keys()):
         if found.objects[key] != expected.objects[key]:
             lines.append(f"{key}: {_excerpt(found.objects[key], expected.objects[key])}")
-    for name in ("summary", "billed_twice", "bill", "leftovers"):
+    for name in ("summary", "billed_twice", "bill", "ledger", "leftovers"):
         if getattr(found, name) != getattr(expected, name):
             lines.append(f"{name}: {_excerpt(getattr(found, name), getattr(expected, name))}")
     return lines

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ def write_source(folder: Path) -> Path:
 
 def carry_on(environment: dict[str, str], source: Path) -> None:
     """Look where the job is and do what comes next, until it is approved."""
-    request = JobRequest("prompt", str(source), max_retries=1, name=JOB)
+    request = JobRequest("prompt", str(source), max_retries=1, name=JOB, max_output_tokens=100, max_cost_usd=Decimal(1))
     with Services(Settings.model_validate(environment)) as services:
         control = SimulatorControl(environment["OPENAI_BASE_URL"])
         wait_until(lambda: _is_done_after_a_step(services, control, request), seconds=60)

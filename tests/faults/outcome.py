@@ -10,7 +10,7 @@ import orjson
 from pipeline import Pipeline
 
 from batchgen.lifecycle import BatchStatus
-from batchgen.models import Batch
+from batchgen.models import Batch, Usage
 
 _ENDED = {BatchStatus.READY_FOR_REVIEW, BatchStatus.EXHAUSTED}
 _OK = 200
@@ -21,6 +21,7 @@ def assert_nothing_lost_or_paid_twice(pipeline: Pipeline, job_id: str, told: obj
     batches = pipeline.services.ids.job_batches(job_id)
     wrong = [problem for batch in batches for problem in (*_counts(batch), *_objects(pipeline, batch))]
     wrong += _bill(pipeline, batches)
+    wrong += _ledger(pipeline, job_id)
     assert not wrong, f"{told}\n" + "\n".join(wrong)
 
 
@@ -65,6 +66,18 @@ def _bill(pipeline: Pipeline, batches: list[Batch]) -> Iterator[str]:
     lost = billed.total() - received
     if lost > (missing := _told_to_be_missing(pipeline)):
         yield f"{billed.total()} answers were billed and {received} received, but only {missing} told to be missing"
+
+
+def _ledger(pipeline: Pipeline, job_id: str) -> Iterator[str]:
+    """The ledger holds each answer once: what was billed, less what OpenAI never gave out."""
+    entries = [entry for entry in pipeline.services.ids.costs() if entry.job_id == job_id]
+    if reserved := [entry.key for entry in entries if entry.reserved_usd]:
+        yield f"still reserved: {reserved}"
+    booked = sum((entry.usage for entry in entries), Usage())
+    bill = pipeline.simulator.control.billing()
+    more = (bill["input_tokens"] - booked.input_tokens, bill["output_tokens"] - booked.output_tokens)
+    if more != (0, 0) and (min(more) < 0 or not _told_to_be_missing(pipeline)):
+        yield f"{more[0]} input and {more[1]} output tokens were billed beyond those in the ledger"
 
 
 def _billed(pipeline: Pipeline) -> Counter[str]:

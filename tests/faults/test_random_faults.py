@@ -11,6 +11,7 @@ import secrets
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -158,7 +159,8 @@ def run_with_faults(pipeline: Pipeline, gates: dict[str, ConnectionGate], seed: 
     control.config(window_seconds=1)  # what hangs expires
     faults = draw_faults(random_)
     source = pipeline.prompts(random_.randint(FEWEST_RECORDS, MOST_RECORDS))
-    job = pipeline.services.processor.create_job(JobRequest("prompt", source))
+    capped = JobRequest("prompt", source, max_output_tokens=1_000, max_cost_usd=Decimal(1))
+    job = pipeline.services.processor.create_job(capped)
     for fault in faults:
         control.fault(**fault)
     outage = draw_outage(random_)

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import orjson
 import pytest
 from pipeline import Pipeline, StartPipeline
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.filters import ArtifactCollectionFilter, ArtifactCollectionFilterKey
 from prefect.utilities.callables import parameter_schema
 
 import flows
 from batchgen.errors import MissingSetting
 from batchgen.models import Batch
 from batchgen.simulator import Answer
+from flows.artifacts import artifact_key
 from flows.job import job_flow
 from flows.submit import submit_batch
 
@@ -72,3 +76,24 @@ def test_the_form_offers_the_declared_types_that_there_are(monkeypatch: pytest.M
     monkeypatch.setenv("BATCHGEN_TYPES_DIR", str(tmp_path))
     offered = parameter_schema(job_flow.fn).properties["data_type"]["enum"]
     assert offered == ["prompt", "product", "test_code", "csv_analysis", "shop_texts"]
+
+
+def test_a_dry_run_sends_nothing_and_ends_with_the_figures(configured: Pipeline, client: SyncPrefectClient) -> None:
+    told = flows.generate("prompt", configured.prompts(3), dry_run=True, max_output_tokens=100)
+    assert (told["requests"], told["output_tokens_most"]) == (3, 300)
+    assert configured.services.ids.jobs() == []
+    assert configured.simulator.control.requests() == {}
+    (shown,) = [each for each in client.read_artifacts() if (each.key or "").startswith("estimate-")]
+    figures = {row["figure"]: row["value"] for row in orjson.loads(str(shown.data))}
+    assert (figures["requests"], figures["most cost usd"]) == ("3", told["most_cost_usd"])
+
+
+def test_a_job_shows_what_it_cost(configured: Pipeline, client: SyncPrefectClient) -> None:
+    summary = flows.generate("prompt", configured.prompts(3), review="approve", max_output_tokens=100, max_cost=0.5)
+    assert (summary["status"], summary["max_cost_usd"]) == ("COMPLETED", "0.5")
+    key = ArtifactCollectionFilterKey(any_=[artifact_key("costs", summary["job_id"])])
+    [shown] = client.read_latest_artifacts(artifact_filter=ArtifactCollectionFilter(key=key))
+    [row] = orjson.loads(str(shown.data))
+    assert (row["requests"], row["accepted"], row["reserved_usd"]) == (3, 3, "0")
+    assert summary["cost_usd"] in row["cost_usd"]
+    assert "% are saved" in (shown.description or "")

@@ -142,6 +142,7 @@ def test_the_processed_results_count_each_record_once() -> None:
         failed=3,
         unresolved=4,
         most_tries=1,
+        accepted_in={1: 5},
         reasons={},
         proof=None,
     )

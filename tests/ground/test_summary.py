@@ -12,7 +12,8 @@ from batch_examples import START, example_batch, example_batches, example_iterat
 
 from batchgen.lifecycle import BatchStatus
 from batchgen.models import Batch, StoredObject, Usage
-from batchgen.summary import dollars, succeeded, summarize
+from batchgen.money import dollars
+from batchgen.summary import succeeded, summarize
 
 DOCUMENTED = {
     "job_id", "data_type", "status", "records", "accepted", "refused", "failed", "pending", "usage", "cost_usd",
@@ -38,7 +39,7 @@ def test_the_documented_fields_are_there() -> None:
     summary = summary_of(completed())
     assert summary.keys() >= DOCUMENTED
     assert summary["batches"][0].keys() >= DOCUMENTED_OF_A_BATCH
-    assert summary["usage"].keys() == {"input_tokens", "cached_input_tokens", "output_tokens"}
+    assert summary["usage"].keys() == {"input_tokens", "cached_input_tokens", "output_tokens", "reasoning_tokens"}
 
 
 def test_counts_of_all_batches_add_up_to_the_records() -> None:
@@ -52,7 +53,7 @@ def test_usage_and_cost_of_all_batches_add_up() -> None:
     paid = example_iteration(cost_usd=Decimal("0.61725"), usage=Usage(input_tokens=5, output_tokens=1))
     summary = summary_of(*example_batches(2, iterations=(paid,)))
     assert summary["cost_usd"] == "1.2345"
-    assert summary["usage"] == {"input_tokens": 10, "cached_input_tokens": 0, "output_tokens": 2}
+    assert summary["usage"] == Usage(input_tokens=10, output_tokens=2).model_dump()
 
 
 def test_a_job_has_the_status_of_its_least_advanced_batch() -> None:

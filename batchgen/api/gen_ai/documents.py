@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from batchgen.assistant.comparison import Compared, Comparison
 from batchgen.assistant.engine import Reply
 from batchgen.data_types.declared.declaration import NAME
+from batchgen.money import dollars
 from batchgen.openai_client.model_config import ModelCapability, ModelConfig, ModelTier
-from batchgen.summary import dollars
 
 _SAFE_INTEGER = 2**53
 Scalar = (

@@ -16,11 +16,13 @@ from batchgen.storage.cost_entries import account
 MODEL = "dear-model"
 CATALOG = f"""
 models:
-  - id: {MODEL}
+  - model_id: {MODEL}
+    tier: ADVANCED
     input_price_per_1m: "2000"
     output_price_per_1m: "20000"
+    max_tokens: 16384
     context_window: 128000
-    capabilities: [chat, structured_output]
+    capabilities: [CHAT, STRUCTURED_OUTPUT, BATCH]
 """
 INPUT_USD, OUTPUT_USD = Decimal("0.001"), Decimal("0.01")
 """A token in a batch."""

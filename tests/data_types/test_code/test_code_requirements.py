@@ -26,7 +26,7 @@ READ = {
     ),
     "setup.cfg": ({"setup.cfg": "[options]\ninstall_requires =\n    a\n"}, ["a"]),
     "setup.py": ({"setup.py": "needs = ['a']\nsetup(install_requires=needs)"}, ["a"]),
-    "requirements.txt": ({"requirements.txt": "--index-url x\na==1 \\\n  --hash=sha256:0\n"}, ["a==1"]),
+    "requirements.txt": ({"requirements.txt": "--prefer-binary\na==1 \\\n  --hash=sha256:0\n"}, ["a==1"]),
     "nothing": ({}, []),
     # Odd ones.
     "no table": ({"pyproject.toml": "project = 3\ntool = [1]"}, []),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -17,10 +16,10 @@ from structlog.stdlib import get_logger
 
 from batchgen.data_types import get_data_type, parse_options
 from batchgen.data_types.contract import BadRow, DataType, TypeOptions, Workplace
-from batchgen.errors import BadSourceRow, InvalidModelError, JobConflict, SourceEmpty, UsageError
+from batchgen.errors import BadSourceRow, JobConflict, SourceEmpty, UsageError
 from batchgen.models import Batch, BatchFile, Endpoint, Iteration, Job
 from batchgen.openai_client.policies import AUTO, ModelChoice, ModelPolicies, PromptSize
-from batchgen.openai_client.tokens import counter_for
+from batchgen.openai_client.tokens import RequestCounter, counter_for
 from batchgen.sources import open_source
 from batchgen.stages.model_choice import choose_model, most_tokens
 from batchgen.storage.batch_files import BatchFileCreator, Entry, FileLimits
@@ -110,7 +109,7 @@ def prepare(
     reading = _Reading(request, data_type, options, folder, job_id, client, Workplace(cache), pack=pack)
     written = reading.write(choice.model, policies.catalog.enqueued_limit(choice.model, usage_tier))
     if request.model == AUTO:
-        choice, former = _large_enough(request, data_type, policies, written), choice
+        choice, former = _large_enough(request, data_type, policies, written, choice.model), choice
         if choice.model != former.model:
             written = reading.write(choice.model, policies.catalog.enqueued_limit(choice.model, usage_tier))
     model, files, material = choice.model, written.files, written.material
@@ -158,7 +157,6 @@ class _Written:
     material: Path | None
     source: str
     fingerprint: str
-    largest_bytes: int
     max_output_tokens: int | None
     """The most that a prompt may be answered with; None where one sets no limit."""
 
@@ -212,7 +210,6 @@ class _Reading:
             material=material,
             source=self._location,
             fingerprint=creator.source_fingerprint,
-            largest_bytes=creator.largest_request,
             max_output_tokens=None if None in self._limits else max((each or 0 for each in self._limits), default=None),
         )
 
@@ -237,16 +234,10 @@ class _Reading:
 
 
 def _large_enough(
-    request: JobRequest, data_type: DataType[Any], policies: ModelPolicies, written: _Written
+    request: JobRequest, data_type: DataType[Any], policies: ModelPolicies, written: _Written, model: str
 ) -> ModelChoice:
-    """The cheapest model that can hold the prompts that were written; they are counted only where that is in doubt."""
-    at_most = PromptSize(written.largest_bytes, written.max_output_tokens)
-    first = choose_model(request, data_type, policies)
-    with suppress(InvalidModelError):
-        bounded = choose_model(request, data_type, policies, at_most)
-        if bounded.model == first.model:
-            return bounded
-    count = counter_for(first.model)
+    """The cheapest model that can hold the prompts that were written."""
+    count = RequestCounter(model).at_most
     tokens = most_tokens((file.requests_path for file in written.files), count)
     return choose_model(request, data_type, policies, PromptSize(tokens, written.max_output_tokens))
 

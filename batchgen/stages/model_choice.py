@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from batchgen.stages.intake import JobRequest
 
 _ANY_SIZE = PromptSize()
+_IMAGE = b"image"
+"""Stands in every part of a content that is one."""
 
 
 def choose_model(
@@ -33,11 +35,11 @@ def choose_model(
 
 
 def most_tokens(paths: Iterable[Path], count_tokens: Callable[[bytes], int]) -> int:
-    """The tokens of the largest request in files of them. A line has no more tokens than bytes: few are counted."""
+    """The tokens of the largest request in files of them; without images it has no more than bytes: few are counted."""
     most = 0
     for path in paths:
         with path.open("rb", buffering=1 << 18) as lines:
             for line in lines:
-                if len(line) > most:
+                if len(line) > most or _IMAGE in line:
                     most = max(most, count_tokens(line))
     return most

@@ -83,8 +83,6 @@ class BatchFileCreator:
         self._max_output_tokens = max_output_tokens
         self._count_tokens = count_tokens if limits.tokens is not None else None
         self._source_hash = xxh3_128()
-        self.largest_request = 0
-        """Bytes of the largest request so far."""
 
     @property
     def source_fingerprint(self) -> str:
@@ -111,7 +109,6 @@ class BatchFileCreator:
                     number += 1
                     pair = _Pair(self._folder, batch_id(number))
                     request, tokens = self._request(entry, pair)  # its id is another, so its size may be
-                self.largest_request = max(self.largest_request, len(request))
                 pair.write(record, request, tokens)
             if pair.records:
                 yield pair.close()

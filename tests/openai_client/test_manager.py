@@ -108,6 +108,16 @@ def test_whoever_closes_it_does_not_close_it_for_the_others(simulator: Simulator
     again.close()
 
 
+def test_a_client_stays_open_while_any_manager_uses_it(simulator: SimulatorServer) -> None:
+    first, second = shared(simulator), shared(simulator, recorder=Recorded())
+    client = first.get_sync_client()
+    assert second.get_sync_client() is client
+    first.close()
+    assert client.models.list().data
+    second.close()
+    assert client.is_closed()
+
+
 def test_the_whole_process_has_one_connection_pool_of_each_kind(
     simulator: SimulatorServer, control: SimulatorControl
 ) -> None:

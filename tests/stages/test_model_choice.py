@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from pipeline import Pipeline, StartPipeline
 
@@ -66,12 +68,19 @@ def test_auto_takes_a_model_that_holds_the_largest_prompt(small_models: Pipeline
     [batch] = small_models.services.ids.job_batches(job.job_id)
     assert batch.model == model
     small_models.services.advance(job.job_id)
+    assert {request["body"]["model"] for request in small_models.requests_of(batch, 1)} == {model}
     assert small_models.services.summary(job.job_id)["accepted"] == 3
 
 
 def test_auto_takes_any_other_model_where_the_cheap_ones_are_too_small(small_models: Pipeline) -> None:
     job = create(small_models, prompt(small_models, 4_500), model="auto")
     assert job.model not in {"tiny", "roomy", "talkative"}
+
+
+def test_an_image_takes_more_room_than_its_address_has_letters(small_models: Pipeline) -> None:
+    image = {"type": "image_url", "image_url": {"url": "https://shop.example/1.png"}}
+    rows: list[dict[str, Any]] = [{"prompt": "Say it."}, {"messages": [{"role": "user", "content": [image]}]}]
+    assert create(small_models, small_models.source(rows, "images.jsonl"), model="auto").model not in {"tiny", "roomy"}
 
 
 def test_a_limit_on_answers_leaves_more_room_for_the_prompt(small_models: Pipeline) -> None:

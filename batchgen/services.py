@@ -32,7 +32,6 @@ from batchgen.stages.estimate import EstimatedJob, estimate_job
 from batchgen.stages.handler import CompletedBatchHandler
 from batchgen.stages.intake import JobRequest
 from batchgen.stages.preview import Previewer
-from batchgen.stages.pricing import PriceList
 from batchgen.stages.processor import BatchProcessor
 from batchgen.stages.recovery import StateRecovery
 from batchgen.stages.reviewer import BatchReviewer
@@ -330,7 +329,7 @@ class Services:
 
     def costs(self, by: str = "job", wanted: Wanted = _EVERYTHING, baseline: str = DEFAULT_BASELINE) -> dict[str, Any]:
         """What was spent, by one of cost_report.KEYS, as documented in docs/costs.md; raises UnknownModel."""
-        prices = PriceList.of(self.catalog, baseline)
+        prices = self.catalog.prices(baseline, batch=False)
         report = CostReport(by, wanted).add(self.ids.costs())
         caps = self.budgets.all([job for job in self.ids.jobs() if wanted.job_id in {None, job.job_id}])
         taken = self.ids.sums([cap.account for cap in caps])
@@ -347,7 +346,7 @@ class Services:
         batches = self.ids.job_batches(job_id)
         entries = (iteration_entry(batch, each) for batch in batches for each in batch.iterations)
         report = CostReport("iteration", _EVERYTHING).add(entry for entry in entries if entry is not None)
-        return report.document(baseline, PriceList.of(self.catalog, baseline))
+        return report.document(baseline, self.catalog.prices(baseline, batch=False))
 
     def summary(self, job_id: str) -> dict[str, Any]:
         """The documented summary of a job; raises JobNotFound."""

@@ -45,6 +45,15 @@ class PriceList:
     base: Rates
     steps: tuple[tuple[int, Rates], ...] = ()
 
+    @property
+    def first_step(self) -> int | None:
+        """The most input tokens of a request that costs the base rates; None: any has them."""
+        return self.steps[0][0] if self.steps else None
+
+    def cost(self, usage: Usage) -> Decimal:
+        """US dollars that one request costs."""
+        return self.rates(usage.input_tokens).cost(usage)
+
     def rates(self, input_tokens: int) -> Rates:
         """The rates of a request with so much input."""
         found = self.base

@@ -9,7 +9,8 @@ from typing import Any
 
 import orjson
 
-from batchgen.stages.pricing import Meter, PriceList
+from batchgen.openai_client.prices import PriceList
+from batchgen.stages.meter import Meter
 
 _TEXT_PARTS = frozenset({"text", "input_text", "output_text", "refusal"})
 

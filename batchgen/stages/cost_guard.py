@@ -14,7 +14,6 @@ from batchgen.openai_client.tokens import counter_for
 from batchgen.stages.budgets import Budgets
 from batchgen.stages.cost_bound import NoBound, most_cost
 from batchgen.stages.intake import Prepared
-from batchgen.stages.pricing import PriceList
 from batchgen.stages.state_objects import StateObjects
 from batchgen.stages.workspace import Workspace
 from batchgen.storage.batch_ids import BatchIdManager
@@ -84,7 +83,7 @@ class CostGuard:
 
     def _most(self, batch: Batch, requests: Path, cap: str) -> Decimal:
         try:
-            return most_cost(requests, counter_for(batch.model), PriceList.of(self._catalog, batch.model))
+            return most_cost(requests, counter_for(batch.model), self._catalog.prices(batch.model, batch=True))
         except NoBound as none:
             if none.for_want_of_a_limit:
                 raise NoCostBound(cap=cap, problem=none.problem) from none

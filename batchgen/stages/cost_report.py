@@ -11,7 +11,7 @@ from typing import Any
 
 from batchgen.models import Usage
 from batchgen.money import dollars, exact, usd
-from batchgen.stages.pricing import PriceList, ordinary
+from batchgen.openai_client.prices import PriceList
 from batchgen.storage.batch_ids import Cap
 from batchgen.storage.cost_entries import CostEntry, month_of
 
@@ -79,7 +79,7 @@ class Costs:
 
     def document(self, baseline: PriceList) -> dict[str, Any]:
         """The sums as documents have them: amounts in US dollars, as text."""
-        other = ordinary(baseline.of_small(self.usage))
+        other = baseline.base.cost(self.usage)
         saving = None if not other else (_PERCENT * (1 - self.cost_usd / other)).quantize(_TENTH)
         return {
             "requests": self.requests,
@@ -123,7 +123,7 @@ class CostReport:
         return self
 
     def document(self, baseline: str, prices: PriceList, caps: Sequence[tuple[Cap, int]] = ()) -> dict[str, Any]:
-        """The report; `prices` are those of the baseline, `caps` come with what their sums are."""
+        """The report; `prices` are the ordinary ones of the baseline, `caps` come with what their sums are."""
         return {
             "by": self._by,
             "baseline": baseline,

@@ -13,10 +13,10 @@ import orjson
 from batchgen.models import BatchFile, Estimate, Usage
 from batchgen.openai_client.catalog import ModelCatalog
 from batchgen.openai_client.policies import ModelPolicies
+from batchgen.openai_client.prices import PriceList
 from batchgen.openai_client.tokens import RequestCounter
 from batchgen.stages.cost_bound import lines, output_limit
 from batchgen.stages.intake import JobRequest, Prepared, prepare
-from batchgen.stages.pricing import PriceList, ordinary
 from batchgen.stages.token_sample import CountedTokens, count_requests
 
 if TYPE_CHECKING:
@@ -66,16 +66,15 @@ def estimate(
     expected = most if typical is None else round(typical * requests)
     if expected is not None and most is not None:
         expected = min(expected, most)
-    prices = PriceList.of(catalog, job.model)
-    cost = cost_of(prices, counted, expected or 0)
+    prices = catalog.prices(job.model, batch=True)
     return Estimate(
         requests=requests,
         input_tokens=counted.total,
         input_tokens_error=counted.error,
         output_tokens=expected,
         output_tokens_most=most,
-        cost_usd=cost,
-        ordinary_cost_usd=ordinary(cost),
+        cost_usd=cost_of(prices, counted, expected or 0),
+        ordinary_cost_usd=cost_of(catalog.prices(job.model, batch=False), counted, expected or 0),
         most_cost_usd=None if most is None else cost_of(prices, counted, most),
     )
 
@@ -93,7 +92,7 @@ def _most_output(files: list[BatchFile]) -> int | None:
 
 
 def cost_of(prices: PriceList, counted: CountedTokens, output_tokens: int) -> Decimal:
-    """US dollars in a batch; the input of a large request may cost the higher price."""
-    large = (prices.of_one(Usage(input_tokens=tokens)) for tokens in counted.large)
+    """US dollars; the input of a large request may cost the higher price."""
+    large = (prices.cost(Usage(input_tokens=tokens)) for tokens in counted.large)
     small = Usage(input_tokens=counted.small, output_tokens=output_tokens)
-    return prices.of_small(small) + sum(large, Decimal(0))
+    return prices.base.cost(small) + sum(large, Decimal(0))

@@ -27,7 +27,6 @@ from batchgen.models import Batch
 from batchgen.openai_client.catalog import ModelCatalog
 from batchgen.stages.counting import TokenCounter
 from batchgen.stages.ledger import LedgerFiles
-from batchgen.stages.pricing import PriceList
 from batchgen.stages.publication import publish
 from batchgen.stages.sending import was_decided_or_sent_on
 from batchgen.stages.settlement import Settled, settle
@@ -130,7 +129,7 @@ class CompletedBatchHandler:
             after,
             output=output,
             errors=errors,
-            prices=PriceList.of(self._catalog, batch.model),
+            prices=self._catalog.prices(batch.model, batch=True),
             count_tokens=self._token_counter(batch),
             workplace=None if output is None else self._workplace(batch, folder),
             elsewhere=partial(self._siblings.accepted, batch, folder, lease),

@@ -20,6 +20,7 @@ from batchgen.data_types.contract import Accepted, Comparison, Record, Refused, 
 from batchgen.lifecycle import DRY_ITERATIONS_LIMIT
 from batchgen.models import Batch, Iteration, ProcessedBatchData, Usage, ValidationProblem
 from batchgen.openai_client.answers import UNANSWERED_CODES, Answer, Failure, read_line
+from batchgen.openai_client.prices import PriceList
 from batchgen.stages.answer_index import AnswerIndex
 from batchgen.stages.ledger import (
     BAD_SOURCE_ROW,
@@ -32,7 +33,7 @@ from batchgen.stages.ledger import (
     walk,
 )
 from batchgen.stages.lookahead import in_order
-from batchgen.stages.pricing import Meter, PriceList
+from batchgen.stages.meter import Meter
 from batchgen.stages.resend import ResendWriter
 
 MISSING = Failure("missing_answer", "OpenAI returned no line for this request", own=False)

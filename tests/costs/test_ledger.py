@@ -9,11 +9,12 @@ import pytest
 from pipeline import Pipeline, StartPipeline
 
 from batchgen.models import Usage
+from batchgen.openai_client.prices import PriceList, Rates
 from batchgen.services import Services
 from batchgen.settings import Settings
 from batchgen.simulator import Answer, AnswerRequest
 from batchgen.stages.decision import Action
-from batchgen.stages.pricing import Meter, PriceList
+from batchgen.stages.meter import Meter
 from costs.ledger_checks import MODEL, assert_ledger_is_the_bill, capped, installation, spent
 
 RECORDS = 12
@@ -108,11 +109,8 @@ def test_reasoning_tokens_are_counted_as_a_part_of_the_output(pipeline: Pipeline
 
 def test_each_request_has_its_own_price_step() -> None:
     """Many small requests cost what each costs, though their sum is beyond the step; a large one costs more."""
-
-    def stepped(usage: Usage) -> Decimal:
-        return Decimal(usage.input_tokens * (2 if usage.input_tokens > 272_000 else 1))
-
-    meter = Meter(PriceList(stepped))
+    one, two = (Rates(each, each, each) for each in (Decimal(1_000_000), Decimal(2_000_000)))
+    meter = Meter(PriceList(one, ((272_000, two),)))
     for _ in range(10):
         meter.add(100_000)
     assert meter.cost == 1_000_000

@@ -15,7 +15,7 @@ from batchgen.openai_client.catalog import ModelCatalog
 
 
 def ordinary(model: str, usage: Usage) -> Decimal:
-    return 2 * ModelCatalog.load().batch_cost(model, usage)
+    return ModelCatalog.load().price(model, usage, batch=False, largest=0)
 
 
 def test_the_same_job_on_gpt_4_turbo_and_on_the_choice(configured: Pipeline, run: Run) -> None:

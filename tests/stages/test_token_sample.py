@@ -12,7 +12,6 @@ from batchgen.models import Endpoint, Prompt
 from batchgen.openai_client.catalog import ModelCatalog
 from batchgen.openai_client.tokens import RequestCounter
 from batchgen.stages.estimate import cost_of
-from batchgen.stages.pricing import PriceList
 from batchgen.stages.token_sample import EXACT_BELOW, CountedTokens, count_requests
 
 WORDS = [
@@ -90,5 +89,5 @@ def test_requests_that_may_cost_the_higher_price_are_counted_one_by_one(
     found = count_requests(paths, counter)
     [tokens] = found.large
     assert 300_000 <= tokens < 300_100
-    cost = cost_of(PriceList.of(ModelCatalog.load(), "gpt-6-sol"), found, 0)
+    cost = cost_of(ModelCatalog.load().prices("gpt-6-sol", batch=True), found, 0)
     assert cost == (found.small * Decimal(1) + tokens * Decimal(2)) / 1_000_000

@@ -26,7 +26,7 @@ from batchgen.stages.budgets import Budgets
 from batchgen.stages.checker import BatchStatusChecker
 from batchgen.stages.cost_guard import CostGuard
 from batchgen.stages.cost_recorder import CostRecorder
-from batchgen.stages.cost_report import DEFAULT_BASELINE, CostReport, Wanted
+from batchgen.stages.cost_report import DEFAULT_BASELINE, EVERYTHING, CostReport, Wanted, costs_of
 from batchgen.stages.counting import TokenCounter
 from batchgen.stages.estimate import EstimatedJob, estimate_job
 from batchgen.stages.handler import CompletedBatchHandler
@@ -38,7 +38,6 @@ from batchgen.stages.reviewer import BatchReviewer
 from batchgen.stages.state_objects import StateObjects
 from batchgen.stages.workspace import Workspace
 from batchgen.storage.batch_ids import BatchIdManager, connect
-from batchgen.storage.cost_entries import iteration_entry
 from batchgen.storage.uploads import BatchUploadManager, connect_s3
 from batchgen.summary import summarize
 
@@ -48,9 +47,6 @@ if TYPE_CHECKING:
     from batchgen.assistant.service_factory import ServiceFactory
     from batchgen.openai_client.batch_api import BatchApi
     from batchgen.openai_client.webhooks import WebhookReader
-
-
-_EVERYTHING = Wanted()
 
 
 class Services:
@@ -185,7 +181,7 @@ class Services:
         """The services that a person talks to."""
         from batchgen.assistant.service_factory import ServiceFactory  # noqa: PLC0415 - the SDK takes a second
 
-        return ServiceFactory(self.openai, self.ids, self.uploads)
+        return ServiceFactory(self.openai, self.ids, self.uploads, self.costs)
 
     @cached_property
     def recovery(self) -> StateRecovery:
@@ -327,7 +323,7 @@ class Services:
             return self.ids.typical_output(data_type, model)
         return None
 
-    def costs(self, by: str = "job", wanted: Wanted = _EVERYTHING, baseline: str = DEFAULT_BASELINE) -> dict[str, Any]:
+    def costs(self, by: str = "job", wanted: Wanted = EVERYTHING, baseline: str = DEFAULT_BASELINE) -> dict[str, Any]:
         """What was spent, by one of cost_report.KEYS, as documented in docs/costs.md; raises UnknownModel."""
         prices = self.catalog.prices(baseline, batch=False)
         report = CostReport(by, wanted).add(self.ids.costs())
@@ -343,9 +339,7 @@ class Services:
 
     def job_costs(self, job_id: str, baseline: str = DEFAULT_BASELINE) -> dict[str, Any]:
         """What each iteration of a job cost so far, from its batches alone; raises JobNotFound."""
-        batches = self.ids.job_batches(job_id)
-        entries = (iteration_entry(batch, each) for batch in batches for each in batch.iterations)
-        report = CostReport("iteration", _EVERYTHING).add(entry for entry in entries if entry is not None)
+        report = costs_of(self.ids.job_batches(job_id))
         return report.document(baseline, self.catalog.prices(baseline, batch=False))
 
     def summary(self, job_id: str) -> dict[str, Any]:

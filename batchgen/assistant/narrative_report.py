@@ -4,27 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
-from decimal import Decimal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from batchgen.assistant.engine import ChatEngine, Message, Reply
 from batchgen.assistant.figures import figures_in_words
-from batchgen.assistant.stored_facts import StoredFacts
+from batchgen.assistant.stored_facts import StoredFacts, reasons_of
 from batchgen.data_types.strict_schema import strict_schema
 from batchgen.errors import ModelNonsense
-from batchgen.models import Batch, Usage
+from batchgen.models import Batch
 from batchgen.money import dollars
 from batchgen.openai_client.catalog import ModelCatalog
+from batchgen.stages.cost_report import DEFAULT_BASELINE, costs_of
 
 SERVICE = "narrative_report"
 _TRIES = 3
 _PLACE = re.compile(r"\{([a-z0-9_]*)\}")
 _MAY_STATE = 6
-BASELINE = "gpt-4-turbo"
-"""What a cost is held against: the same tokens on this model, at its ordinary price."""
-
 _INSTRUCTIONS = """\
 You write a short report for the person who reviews what a batch job has generated, so that they know what to look at.
 State figures by name alone, in braces, as {accepted} or {cost}: the figure is put in for you. Write no digits and no
@@ -119,8 +117,6 @@ class NarrativeReportService:
 
 def figures_of(batches: list[Batch], catalog: ModelCatalog) -> list[Figure]:
     """Every figure that a report may state."""
-    usage = sum((each.usage for each in batches), Usage())
-    cost = sum((each.cost_usd for each in batches), Decimal(0))
     records, accepted, refused, failed, pending = (
         sum(getattr(each, name) for each in batches) for name in ("records", "accepted", "refused", "failed", "pending")
     )
@@ -132,29 +128,28 @@ def figures_of(batches: list[Batch], catalog: ModelCatalog) -> list[Figure]:
         Figure("pending", "records that are not decided yet", f"{pending:,}"),
         Figure("batches", "batches", f"{len(batches):,}"),
         Figure("iterations", "most times that one batch was sent", f"{max(each.iteration for each in batches):,}"),
-        Figure("input_tokens", "tokens read", f"{usage.input_tokens:,}"),
-        Figure("cached_input_tokens", "of these, tokens at the cached price", f"{usage.cached_input_tokens:,}"),
-        Figure("output_tokens", "tokens written", f"{usage.output_tokens:,}"),
-        Figure("cost", "cost in US dollars", f"${dollars(cost)}"),
     ]
     if records:
         found.append(Figure("accepted_share", "accepted records of all", f"{100 * accepted / records:.1f} %"))
-    if accepted:
-        found.append(Figure("cost_per_accepted", "cost of an accepted record", f"${dollars(cost / accepted)}"))
-    baseline = catalog.price(BASELINE, usage, batch=False, largest=0)
-    if baseline > cost > 0:
-        found.append(
-            Figure("saving", f"saved against {BASELINE} without a batch", f"{100 * (1 - cost / baseline):.0f} %")
-        )
-    reasons: dict[str, int] = {}
-    for each in batches:
-        for reason, count in each.reasons.items():
-            reasons[reason] = reasons.get(reason, 0) + count
     found += [
         Figure(f"because_{reason}", f"records refused or failed as {reason}", f"{count:,}")
-        for reason, count in reasons.items()
+        for reason, count in reasons_of(batches).most_common()
     ]
-    return found
+    return [*found, *_costs(batches, catalog)]
+
+
+def _costs(batches: list[Batch], catalog: ModelCatalog) -> Iterator[Figure]:
+    costs = costs_of(batches).total
+    told = costs.document(catalog.prices(DEFAULT_BASELINE, batch=False))
+    yield Figure("input_tokens", "tokens read", f"{costs.usage.input_tokens:,}")
+    yield Figure("cached_input_tokens", "of these, tokens at the cached price", f"{costs.usage.cached_input_tokens:,}")
+    yield Figure("output_tokens", "tokens written", f"{costs.usage.output_tokens:,}")
+    yield Figure("cost", "cost in US dollars", f"${dollars(costs.cost_usd)}")
+    if told["cost_per_accepted_usd"] is not None:
+        yield Figure("cost_per_accepted", "cost of an accepted record", f"${told['cost_per_accepted_usd']}")
+    if told["saving_percent"] is not None:
+        meaning = f"saved against {DEFAULT_BASELINE} without a batch"
+        yield Figure("saving", meaning, f"{told['saving_percent']} %")
 
 
 def read_draft(text: str, figures: dict[str, Figure], about: dict[str, str]) -> tuple[Draft | None, str]:
@@ -169,7 +164,7 @@ def read_draft(text: str, figures: dict[str, Figure], about: dict[str, str]) -> 
     whole = "\n".join([draft.title, *(f"{each.heading}\n{each.text}" for each in draft.sections)])
     if unknown := sorted({name for name in _PLACE.findall(whole) if name not in figures}):
         return None, f"it names figures that are not known: {', '.join(unknown)}"
-    invented = figures_in_words(_PLACE.sub(" ", whole), [*about.values(), BASELINE])
+    invented = figures_in_words(_PLACE.sub(" ", whole), [*about.values(), DEFAULT_BASELINE])
     if invented:
         return None, f"it states figures by itself: {', '.join(invented[:_MAY_STATE])}"
     return draft, ""

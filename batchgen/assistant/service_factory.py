@@ -9,7 +9,7 @@ from batchgen.assistant.chat_ops import ChatOpsAdvancedService
 from batchgen.assistant.comparison import Comparer
 from batchgen.assistant.engine import ChatEngine
 from batchgen.assistant.narrative_report import NarrativeReportService
-from batchgen.assistant.stored_facts import StoredFacts
+from batchgen.assistant.stored_facts import CostsBy, StoredFacts
 from batchgen.assistant.strategy_builder import StrategyBuilderService
 from batchgen.openai_client.manager import OpenAIClientManager
 from batchgen.storage.batch_ids import BatchIdManager
@@ -19,11 +19,14 @@ from batchgen.storage.uploads import BatchUploadManager
 class ServiceFactory:
     """Each service is made once, on first use."""
 
-    def __init__(self, manager: OpenAIClientManager, ids: BatchIdManager, uploads: BatchUploadManager) -> None:
-        """Take the manager, and where jobs are stored."""
+    def __init__(
+        self, manager: OpenAIClientManager, ids: BatchIdManager, uploads: BatchUploadManager, costs: CostsBy
+    ) -> None:
+        """Take the manager, where jobs are stored, and what reads the cost ledger."""
         self._manager = manager
         self._ids = ids
         self._uploads = uploads
+        self._costs = costs
 
     def get_openai_client_manager(self) -> OpenAIClientManager:
         """The manager that all services share."""
@@ -48,4 +51,4 @@ class ServiceFactory:
 
     @cached_property
     def _facts(self) -> StoredFacts:
-        return StoredFacts(self._ids, self._uploads, self._manager)
+        return StoredFacts(self._ids, self._uploads, self._manager, self._costs)

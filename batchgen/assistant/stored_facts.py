@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
-from decimal import Decimal
 from itertools import islice
-from typing import Any
+from typing import Any, Literal
 
 import orjson
 from pydantic import BaseModel, Field
@@ -18,11 +17,15 @@ from batchgen.models import Batch
 from batchgen.money import dollars
 from batchgen.openai_client.manager import OpenAIClientManager
 from batchgen.openai_client.model_config import ModelConfig, ModelTier
+from batchgen.stages.cost_report import costs_of
 from batchgen.storage.batch_ids import BatchIdManager
 from batchgen.storage.uploads import BatchUploadManager
 from batchgen.summary import summarize, summarize_batch
 
 _SHOWN_TEXT = 300
+_MOST_ROWS = 50
+CostsBy = Callable[[str], dict[str, Any]]
+"""The report of the cost ledger, by what its rows are: `Services.costs`."""
 _HIDDEN = ("proof", "objects", "openai_batch_ids")
 """Parts of a summary that answer no question and take room."""
 
@@ -65,14 +68,23 @@ class OfTier(BaseModel):
     tier: ModelTier | None = Field(None, description="Only models of this tier.")
 
 
+class CostsOf(BaseModel):
+    """Arguments: by what."""
+
+    by: Literal["job", "data_type", "model", "day", "month", "service"] = Field("job", description="What a row is.")
+
+
 class StoredFacts:
     """Reads what the stages have stored. Raises JobNotFound, BatchNotFound, Unavailable."""
 
-    def __init__(self, ids: BatchIdManager, uploads: BatchUploadManager, manager: OpenAIClientManager) -> None:
-        """Take the connections."""
+    def __init__(
+        self, ids: BatchIdManager, uploads: BatchUploadManager, manager: OpenAIClientManager, costs: CostsBy
+    ) -> None:
+        """Take the connections, and what reads the cost ledger."""
         self._ids = ids
         self._uploads = uploads
         self._manager = manager
+        self._costs = costs
 
     def tools(self) -> list[Tool]:
         """Everything that may be looked up."""
@@ -84,6 +96,7 @@ class StoredFacts:
             Tool("list_batches", "Batches by status, and how many there are of each.", OfStatus, self._batches),
             Tool("get_batch", "One batch with its reviews and what it waits for.", OfBatch, self._batch),
             Tool("list_refusals", "Why records of a batch were refused, with examples.", Refusals, self._refusals),
+            Tool("sum_costs", "What was spent, by job, model, data type, day or month.", CostsOf, self._sum_costs),
             Tool("list_models", "Models with tier, capabilities and prices.", OfTier, self._models),
         ]
 
@@ -131,6 +144,10 @@ class StoredFacts:
                     examples.append({name: _cut(rejected.get(name)) for name in ("record_id", "reason", "detail")})
         return {"batch_id": batch.batch_id, "reasons": batch.reasons, "examples": examples}
 
+    def _sum_costs(self, asked: CostsOf) -> dict[str, Any]:
+        found = self._costs(asked.by)
+        return found | {"rows": found["rows"][-_MOST_ROWS:]}
+
     def _models(self, asked: OfTier) -> dict[str, Any]:
         models = (each for each in self._manager.catalog if asked.tier in {None, each.tier})
         return {"models": [model_facts(each) for each in models]}
@@ -149,15 +166,20 @@ def model_facts(config: ModelConfig) -> dict[str, Any]:
     }
 
 
-def _rates(batches: Iterable[Batch]) -> dict[str, Any]:
-    """Figures that people ask for, so that nobody has to work them out."""
-    records, accepted, cost = 0, 0, Decimal(0)
+def reasons_of(batches: Iterable[Batch]) -> Counter[str]:
+    """How many records were refused or failed, by reason."""
     reasons: Counter[str] = Counter()
     for each in batches:
-        records, accepted, cost = records + each.records, accepted + each.accepted, cost + each.cost_usd
         reasons.update(each.reasons)
+    return reasons
+
+
+def _rates(batches: Sequence[Batch]) -> dict[str, Any]:
+    """Figures that people ask for, so that nobody has to work them out."""
+    records, accepted = (sum(getattr(each, name) for each in batches) for name in ("records", "accepted"))
+    cost = costs_of(batches).total.cost_usd
     return {
-        "reasons": dict(reasons.most_common()),
+        "reasons": dict(reasons_of(batches).most_common()),
         "accepted_percent": round(100 * accepted / records, 1) if records else None,
         "cost_per_accepted_usd": dollars(cost / accepted) if accepted else None,
     }

@@ -9,11 +9,11 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from batchgen.models import Usage
+from batchgen.models import Batch, Usage
 from batchgen.money import dollars, exact, usd
 from batchgen.openai_client.prices import PriceList
 from batchgen.storage.batch_ids import Cap
-from batchgen.storage.cost_entries import CostEntry, month_of
+from batchgen.storage.cost_entries import CostEntry, iteration_entry, month_of
 
 DEFAULT_BASELINE = "gpt-4-turbo"
 KEYS: dict[str, Callable[[CostEntry], str]] = {
@@ -96,6 +96,9 @@ class Costs:
         }
 
 
+EVERYTHING = Wanted()
+
+
 class CostReport:
     """Adds up entries by one of the KEYS. What is reserved is added up for the caps, too, whatever is wanted."""
 
@@ -140,3 +143,9 @@ class CostReport:
             "reserved_usd": exact(usd(self._reserved[cap.account])),
             "left_usd": exact(usd(max(0, cap.nano - taken))),
         }
+
+
+def costs_of(batches: Iterable[Batch]) -> CostReport:
+    """What each iteration of these batches cost so far, from what they hold themselves."""
+    entries = (iteration_entry(batch, each) for batch in batches for each in batch.iterations)
+    return CostReport("iteration", EVERYTHING).add(entry for entry in entries if entry is not None)

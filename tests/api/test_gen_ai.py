@@ -257,6 +257,8 @@ def test_a_question_is_answered_from_what_is_stored(start: Start) -> None:
         told = api.post("/chat", json={"message": f"How many records has job {batch.job_id}, and what did it cost?"})
         assert told.status_code == 200, told.text
         listed = api.post("/chat", json={"message": "List the newest jobs."}).json()
+        spent = api.post("/chat", json={"message": "What was spent by model and month?"}).json()
+    assert spent["looked_up"] == ["sum_costs"]
     assert told.json()["looked_up"] == ["get_job"]
     assert "records 7" in told.json()["answer"]
     assert listed["looked_up"] == ["list_jobs"]

@@ -6,7 +6,7 @@ STAMP := .venv/.installed
 JOBS ?= 2
 
 .PHONY: help install lint test coverage test-faults soak test-deployed test-ui demo bench bench-test-code bench-dedup bench-catalogues \
-	bench-manager bench-tokens up down lock
+	bench-csv bench-manager bench-tokens up down lock
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -28,7 +28,7 @@ lint: $(STAMP) ## Check style, formatting, types and who imports whom
 	$(BIN)/lint-imports
 
 test: $(STAMP) ## Run the tests; they start their own Redis, S3, simulator and Prefect
-	$(BIN)/pytest --ignore=tests/ui --ignore=tests/deployed_runs --ignore=tests/faults -n $(JOBS) --dist loadfile $(PYTEST_OPTIONS)
+	$(BIN)/pytest --ignore=tests/ui --ignore=tests/deployed_runs --ignore=tests/faults -n $(JOBS) --dist loadfile --no-loadscope-reorder $(PYTEST_OPTIONS)
 
 coverage: ## Run the same tests and show which lines none of them reaches
 	$(MAKE) test PYTEST_OPTIONS="--cov --cov-report=term:skip-covered"
@@ -64,6 +64,9 @@ bench-dedup: $(STAMP) ## Measure the search for near-duplicates on two sets with
 
 bench-catalogues: $(STAMP) ## Run real catalogues the whole way: speed and memory (needs npm)
 	$(BIN)/python -m benchmarks.catalogues
+
+bench-csv: $(STAMP) ## Analyse a CSV file of 500 MB: time and memory
+	$(BIN)/python -m benchmarks.large_csv
 
 bench-tokens: $(STAMP) ## Measure how fast tokens are counted, each request and by a sample
 	$(BIN)/python -m benchmarks.token_speed

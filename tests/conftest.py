@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from quick_clients import make_clients_quick
 
-pytest_plugins = ["local_services", "pipeline", "command_line"]
+pytest_plugins = ["local_services", "pipeline", "command_line", "spread"]
 
 _FOREIGN = ("OPENAI_", "REDIS_", "AWS_", "BATCHGEN_", "PREFECT_")
 

@@ -14,10 +14,13 @@ import pytest
 from pipeline import Pipeline, StartPipeline
 from waiting import wait_until
 
+from batchgen.data_types.csv_analysis.fetcher import profile_of
+from batchgen.data_types.csv_analysis.options import CsvAnalysisOptions
 from batchgen.lifecycle import BatchStatus
 from batchgen.pipeline_orchestrator import main, run_analysis_pipeline
 from batchgen.settings import Settings
 from batchgen.simulator import Answer, AnswerRequest
+from batchgen.sources.opened import OpenedSource
 
 TABLE = "id;이름;preis;menge\n" + "".join(f"{n};컵 ☕ {n % 3};{n / 4};{n % 7}\n" for n in range(200))
 GOOD = {
@@ -120,6 +123,18 @@ def test_a_column_that_is_not_there_is_asked_about_once_more(pipeline: Pipeline)
     assert result is not None
     assert result["analysis"]["findings"] == GOOD["findings"]
     assert result["usage"]["output_tokens"] > 0
+
+
+def test_a_file_larger_than_the_memory_of_a_profile(tmp_path: Path) -> None:
+    path = tmp_path / "large.csv"
+    line = f'{{}},"{"said yes, later " * 3_000}"\n'
+    with path.open("w", encoding="utf-8") as file:
+        file.write("order,note\n")
+        file.writelines(line.format(number) for number in range(11_000))
+    assert path.stat().st_size > 512_000_000
+    profile = profile_of(OpenedSource(path.name, path), CsvAnalysisOptions())
+    path.unlink()
+    assert profile["rows"] == 11_000
 
 
 def test_twenty_threads_at_once(pipeline: Pipeline) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import random
-from importlib import resources
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,7 +45,7 @@ def reference(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tiktoken.En
     folder = tmp_path_factory.mktemp("tiktoken")
     names = ("o200k_base", "cl100k_base")
     for name in names:
-        packed = resources.files("bpe_openai.data").joinpath(f"{name}.tiktoken.gz").read_bytes()
+        packed = vocabulary_file(name).read_bytes()
         address = f"https://openaipublic.blob.core.windows.net/encodings/{name}.tiktoken"
         cached = hashlib.sha1(address.encode()).hexdigest()  # noqa: S324 - how tiktoken names its cache files
         Path(folder, cached).write_bytes(gzip.decompress(packed))
@@ -55,6 +55,14 @@ def reference(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tiktoken.En
 
         assert all(count_tokens("loaded", name) for name in names)
         return {name: tiktoken.get_encoding(name) for name in names}  # which checks the SHA-256 of each
+
+
+def vocabulary_file(name: str) -> Path:
+    """The vocabulary as bpe-openai ships it; importing the package would load all of them."""
+    package = find_spec("bpe_openai")
+    assert package is not None
+    assert package.origin is not None
+    return Path(package.origin).parent.joinpath("data", f"{name}.tiktoken.gz")
 
 
 @given(mixed)
@@ -72,6 +80,11 @@ def test_long_texts_too(reference: dict[str, tiktoken.Encoding], seed: int) -> N
     assert len(text) > 4 * 50_000
     for name, encoding in reference.items():
         assert count_tokens(text, name) == len(encoding.encode_ordinary(text))
+
+
+def test_half_a_surrogate_pair_is_one_character(reference: dict[str, tiktoken.Encoding]) -> None:
+    for name, encoding in reference.items():
+        assert count_tokens("a\ud800 b", name) == len(encoding.encode_ordinary("a\ufffd b"))
 
 
 @pytest.mark.parametrize("part", ["x = 1\n", "€", " ", "\U0001f9ea", "\x01"])

@@ -31,6 +31,9 @@ _CELL = 120
 """Characters of a value that are shown."""
 _NUL_SAMPLE = 1 << 16
 _MEMORY = "512MB"
+_LONGEST_LINE = 16 << 20
+_BUFFER = 2 * _LONGEST_LINE
+"""Bytes read at once: else DuckDB takes sixteen of the longest lines, and two such buffers are all of its memory."""
 _NUMERIC = frozenset({"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UBIGINT", "UINTEGER", "FLOAT", "DOUBLE"})
 
 
@@ -127,7 +130,7 @@ def _open_table(database: DuckDBPyConnection, path: Path, dialect: Dialect) -> N
     reader = (
         f"read_csv({literals['path']}, delim = {literals['delimiter']}, quote = {literals['quote']}, "
         f"escape = {literals['escape']}, header = true, sample_size = 20480, null_padding = true, "
-        "ignore_errors = true, max_line_size = 16777216, strict_mode = false)"
+        f"ignore_errors = true, max_line_size = {_LONGEST_LINE}, buffer_size = {_BUFFER}, strict_mode = false)"
     )
     database.execute(f"CREATE VIEW given AS SELECT * FROM {reader}")  # noqa: S608 - quoted above
 

@@ -555,3 +555,14 @@ class AnalysisFailed(BatchgenError):
     file: str
     reason: str
     detail: str
+
+
+@dataclass(eq=False)
+class AnalysisTooSlow(BatchgenError):
+    """A file's analysis was not there in time."""
+
+    code = "analysis_too_slow"
+    template = "The analysis of {file} was not done after {limit_s:g} s."
+    remedy_template = "Raise the time limit, or see why S3 or the model's server answers slowly."
+    file: str
+    limit_s: float

@@ -24,7 +24,6 @@ from batchgen.stages.intake import JobRequest
 log = get_logger(__name__)
 
 Mode = Literal["sync", "batch"]
-TIME_LIMIT_S = 300.0
 
 
 def run_analysis_pipeline(
@@ -34,7 +33,7 @@ def run_analysis_pipeline(
     language: str | None = None,
     model: str | None = None,
     mode: Mode = "sync",
-    time_limit_s: float = TIME_LIMIT_S,
+    time_limit_s: float | None = None,
     settings: Settings | None = None,
 ) -> tuple[dict[str, Any] | None, str | None]:
     """Analyse a CSV file; returns `(result, None)` or `(None, error)`, the error a line that says what to do.
@@ -42,15 +41,15 @@ def run_analysis_pipeline(
     `sync` asks the ordinary API and returns the analysis in seconds: `analysis`, `profile`, `url`, `usage`. `batch`
     records a job at batch price, of a file, a folder or an s3:// prefix, sends it and returns its summary; `batchgen
     advance` (or Prefect's schedules) and a review bring it to its end. Connections come from the environment, or from
-    `settings`.
+    `settings`; so does the limit on the time that `sync` takes, where none is given.
     """
     try:
         options = _options(question, language)
         with Services(settings or Settings.load()) as services:
             if mode == "batch":
                 return _submitted(services, str(path), options, model), None
-            analyzer = services.analyzer
-            return analyzer.analyze(Path(path), options, model=model, time_limit_s=time_limit_s), None
+            limit_s = services.settings.analysis_time_limit_s if time_limit_s is None else time_limit_s
+            return services.analyzer.analyze(Path(path), options, model=model, time_limit_s=limit_s), None
     except BatchgenError as error:
         return None, str(error)
     except Exception as error:

@@ -14,12 +14,13 @@ from batchgen.data_types.contract import Accepted, Feedback, Record, Refused
 from batchgen.data_types.csv_analysis import CSV_ANALYSIS
 from batchgen.data_types.csv_analysis.fetcher import profile_of
 from batchgen.data_types.csv_analysis.options import CsvAnalysisOptions
-from batchgen.errors import AnalysisFailed, SourceNotFound
+from batchgen.errors import AnalysisFailed, AnalysisTooSlow, SourceNotFound
 from batchgen.models import Endpoint
 from batchgen.openai_client.answers import Failure, read_body
 from batchgen.openai_client.model_config import ModelCapability
 from batchgen.openai_client.policies import ModelPolicies
 from batchgen.sources.opened import OpenedSource
+from batchgen.stages.time_limit import OutOfTime, within
 from batchgen.stages.workspace import Workspace
 from batchgen.storage import object_names as names
 from batchgen.storage.uploads import BatchUploadManager
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from batchgen.openai_client.sync_calls import SyncCalls
 
 _TRIES = 2
-_LEAST_S = 5.0
+_LEAST_S = 1.0
 
 
 class CsvAnalyzer:
@@ -48,9 +49,20 @@ class CsvAnalyzer:
     ) -> dict[str, Any]:
         """Return the analysis of a local CSV file, with where it is stored.
 
-        Raises SourceNotFound, SourceUnreadable, SourceEmpty, AnalysisFailed, Unavailable, AccessDenied, BucketMissing.
+        Raises SourceNotFound, SourceUnreadable, SourceEmpty, AnalysisFailed, AnalysisTooSlow, Unavailable,
+        AccessDenied, BucketMissing.
         """
         ends_at = time.monotonic() + time_limit_s
+        try:
+            return within(
+                time_limit_s + _LEAST_S,
+                lambda: self._analyze(path, options, model=model, ends_at=ends_at),
+                name="analysis",
+            )
+        except OutOfTime:
+            raise AnalysisTooSlow(file=path.name, limit_s=time_limit_s) from None
+
+    def _analyze(self, path: Path, options: CsvAnalysisOptions, *, model: str | None, ends_at: float) -> dict[str, Any]:
         if not path.is_file():
             raise SourceNotFound(source=str(path), problem="there is no such file")
         name = f"analysis-{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(4)}"

@@ -5,7 +5,11 @@ from __future__ import annotations
 import multiprocessing
 import os
 import threading
+import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +118,51 @@ def test_what_is_missing_or_away_is_told(pipeline: Pipeline, path: str, changes:
     result, error = run_analysis_pipeline(pipeline.folder / path, settings=settings(pipeline, **changes))
     assert result is None
     assert told in (error or "")
+    assert left(pipeline) == []
+
+
+class Dripping(BaseHTTPRequestHandler):
+    """A server that always has another byte to come, and so never runs into a limit on waiting for one."""
+
+    protocol_version = "HTTP/1.1"
+
+    def answer(self) -> None:
+        """Begin an answer that never ends."""
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", "1000000")
+        self.end_headers()
+        with suppress(OSError):
+            while not self.server.over.wait(0.05):  # type: ignore[attr-defined]
+                self.wfile.write(b" ")
+
+    do_POST = do_GET = do_PUT = do_HEAD = answer  # noqa: N815 - named by http.server
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - named by http.server
+        """Say nothing."""
+
+
+@pytest.fixture
+def dripping() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Dripping)
+    server.over = threading.Event()  # type: ignore[attr-defined]
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.over.set()  # type: ignore[attr-defined]
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.mark.parametrize("service", ["OPENAI_BASE_URL", "AWS_ENDPOINT_URL_S3"])
+def test_a_server_that_never_ends_its_answer_holds_nobody_up(pipeline: Pipeline, dripping: str, service: str) -> None:
+    began = time.monotonic()
+    given = settings(pipeline, **{service: dripping})
+    result, error = run_analysis_pipeline(table(pipeline), settings=given, time_limit_s=0.5)
+    assert time.monotonic() - began < 20
+    assert result is None
+    assert "preise.csv was not done after 0.5 s" in (error or "")
     assert left(pipeline) == []
 
 

@@ -44,10 +44,11 @@ _PORT_OPTIONS = (
     "volume.port.grpc",
     "filer.port",
     "filer.port.grpc",
-    "admin.port",
     "admin.port.grpc",
 )
 PORT_COUNT = len(_PORT_OPTIONS)
+# The server's own worker takes it that the admin's two ports are so far apart, and else tries for ever to connect.
+_ADMIN_GRPC_OFFSET = 10_000
 _OPTIONS = (
     f"-ip={HOST}",
     f"-ip.bind={HOST}",
@@ -190,7 +191,8 @@ def _public_read(bucket: str) -> str:
 
 
 def _arguments(folder: Path, ports: list[int]) -> list[str]:
-    port_options = [f"-{option}={port}" for option, port in zip(_PORT_OPTIONS, ports, strict=True)]
+    port_options = [f"-{option}={port}" for option, port in zip(_PORT_OPTIONS, ports, strict=False)]
+    port_options.append(f"-admin.port={ports[PORT_COUNT - 1] - _ADMIN_GRPC_OFFSET}")
     places = [f"-dir={folder}", f"-s3.config={folder / _IDENTITIES}"]
     return ["-logtostderr=true", "mini", *places, *port_options, *_OPTIONS]
 

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from botocore.exceptions import ClientError
+from waiting import wait_until
 
 from batchgen.local import s3_server, servers
 from batchgen.local.s3_server import RunningS3, S3Access
@@ -98,6 +99,12 @@ def _refused(running: RunningS3, path: str, port: int) -> bool:
     except ConnectionRefusedError:  # the admin's port is not opened at all
         return True
     return status in {401, 403, 404}
+
+
+def test_its_own_parts_find_each_other(running: RunningS3) -> None:
+    log = running.server.plan.log
+    wait_until(lambda: "Plugin worker connected" in log.read_text())
+    assert "stream ended" not in log.read_text()
 
 
 def test_asking_twice_for_the_bucket_changes_nothing(running: RunningS3) -> None:

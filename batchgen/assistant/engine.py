@@ -7,7 +7,6 @@ that stored sessions need no other engine.
 from __future__ import annotations
 
 import asyncio
-import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -19,7 +18,8 @@ from structlog.stdlib import get_logger
 
 from batchgen.errors import BatchgenError, ModelNonsense, Unavailable
 from batchgen.models import Endpoint, Usage
-from batchgen.openai_client.answers import Answer, Failure, read_body
+from batchgen.openai_client.answers import Failure, read_body
+from batchgen.openai_client.call_costs import record_call
 from batchgen.openai_client.errors import SERVICE, openai_errors
 from batchgen.openai_client.manager import OpenAIClientManager
 
@@ -126,18 +126,10 @@ class ChatEngine:
             answered: Any = await self._manager.get_client().post(f"/{path}", body=body, cast_to=dict[str, Any])
         if not isinstance(answered, dict):
             raise ModelNonsense(problem="it is no JSON object")
-        counted = read_body(answered, Endpoint.CHAT)
-        if isinstance(counted, Answer):
-            usage = Usage(
-                input_tokens=counted.input_tokens,
-                cached_input_tokens=counted.cached_input_tokens,
-                output_tokens=counted.output_tokens,
-            )
-            key = str(answered.get("id") or uuid.uuid4())
-            cost = await asyncio.to_thread(
-                self._manager.track_usage, service=self._service, model=reply.model, usage=usage, key=key
-            )
-            reply.add(Reply(reply.model, usage=usage, cost_usd=cost, simulated=counted.simulated))
+        cost = await asyncio.to_thread(
+            record_call, self._manager, answered, Endpoint.CHAT, service=self._service, model=reply.model
+        )
+        reply.add(Reply(reply.model, usage=cost.usage, cost_usd=cost.cost_usd, simulated=cost.simulated))
         return answered
 
 

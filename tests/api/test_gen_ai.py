@@ -14,6 +14,7 @@ from pipeline import Pipeline, StartPipeline
 from batchgen.api.background import BackgroundWork
 from batchgen.data_types.declared.declaration import parse_declaration
 from batchgen.lifecycle import BatchStatus
+from batchgen.models import Usage
 from batchgen.money import dollars
 from batchgen.simulator import Answer, AnswerRequest
 
@@ -334,6 +335,34 @@ def test_two_jobs_and_two_strategies_stand_side_by_side(start: Start) -> None:
         told = api.post("/chat", json={"compare": compare}).json()
         assert all(row["left"] == row["right"] for row in told["comparison"]["rows"])
         assert api.post("/chat", json={"compare": compare | {"left": "- 1"}}).status_code == 400
+
+
+# What it costs
+
+
+def completion(message: Any, *, reasoning: int = 0) -> Answer:
+    """An answer of a server that gives all of them one id, and what it billed for it."""
+    usage = {
+        "prompt_tokens": 100,
+        "completion_tokens": 20,
+        "completion_tokens_details": {"reasoning_tokens": reasoning},
+    }
+    body = {"id": "chatcmpl-0", "choices": [{"message": message}], "usage": usage, "system_fingerprint": "fp_simulator"}
+    return Answer(body=body, input_tokens=100, output_tokens=20)
+
+
+def test_every_call_of_the_services_is_booked_as_it_was_billed(start: Start) -> None:
+    fine = completion({"content": "Nothing is stored."}, reasoning=15)
+    unreadable = completion(None)
+    with start(said(fine, fine, unreadable)) as (api, pipeline):
+        statuses = [api.post("/chat", json={"message": "hello"}).status_code for _ in range(3)]
+        billed = pipeline.simulator.control.billing()
+        entries = list(pipeline.services.ids.costs())
+    assert statuses == [200, 200, 502]
+    booked = sum((entry.usage for entry in entries), Usage())
+    assert (booked.input_tokens, booked.output_tokens) == (billed["input_tokens"], billed["output_tokens"]) == (300, 60)
+    assert booked.reasoning_tokens == 30
+    assert {(entry.service, entry.simulated) for entry in entries} == {("chat_ops", True)}
 
 
 # What the model's side does

@@ -384,6 +384,18 @@ def test_what_the_server_says_wrong_is_told(start: Start, answer: Answer, status
         assert api.post("/chat", json={"message": "hello"}).status_code == status
 
 
+@pytest.mark.parametrize(("status", "told"), [(401, 502), (404, 502), (500, 503)])
+def test_the_key_that_a_server_repeats_is_not_passed_on(start: Start, status: int, told: int) -> None:
+    key = "sk-secret-of-the-team"
+    with start(OPENAI_API_KEY=key) as (api, pipeline):
+        message = f"Incorrect API key provided: {key}. Find yours on the account page."
+        pipeline.simulator.control.fault("chat.completions", "error", status=status, message=message, times="always")
+        failed = api.post("/chat", json={"message": "hello"})
+    assert failed.status_code == told
+    assert "Incorrect API key provided: ***." in failed.json()["error"]["message"]
+    assert key not in failed.text
+
+
 def test_a_server_that_is_away_or_refuses_the_key_is_told(start: Start) -> None:
     with start() as (api, pipeline):
         pipeline.simulator.control.fault("chat.completions", "error", status=401, message="no", times="always")

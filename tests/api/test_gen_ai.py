@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
@@ -190,6 +191,22 @@ def test_a_draft_that_cannot_be_run_is_corrected(start: Start, answer: Any, told
     assert told in failed.json()["error"]["message"]
 
 
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{{ name }}{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}",
+        "{{ name }}{{ 'x' * 10 ** 11 }}",
+        "{{ name }}{% macro again() %}{{ again() }}{% endmacro %}{{ again() }}",
+    ],
+    ids=["without end", "without bounds", "in itself"],
+)
+def test_a_template_that_takes_too_much_is_corrected_while_others_are_answered(start: Start, template: str) -> None:
+    with start(said(DRAFT | {"template": template}, DRAFT)) as (api, _), ThreadPoolExecutor() as threads:
+        built = threads.submit(api.post, "/strategies", json={"description": "texts", "sample": SAMPLE})
+        assert api.get("/models", timeout=5).status_code == 200
+        assert built.result().json()["tries"] == 2
+
+
 # Reports
 
 
@@ -334,7 +351,8 @@ def test_two_jobs_and_two_strategies_stand_side_by_side(start: Start) -> None:
         compare = {"kind": "strategies", "left": drafted, "right": drafted.replace("gpt", "gpt")}
         told = api.post("/chat", json={"compare": compare}).json()
         assert all(row["left"] == row["right"] for row in told["comparison"]["rows"])
-        assert api.post("/chat", json={"compare": compare | {"left": "- 1"}}).status_code == 400
+        for broken in ("- 1", "[" * 50_000, drafted.replace("prompt:", f"prompt: '{'{{' + '(' * 5_000}'\ncolour:")):
+            assert api.post("/chat", json={"compare": compare | {"left": broken}}).status_code == 400
 
 
 # What it costs

@@ -74,8 +74,12 @@ class Declaration(BaseModel):
             yield str(error)
         try:
             used = meta.find_undeclared_variables(environment().parse(self.prompt))
+            environment().from_string(self.prompt)
         except TemplateSyntaxError as error:
             yield f"the prompt is no template (line {error.lineno}: {error.message})"
+            return
+        except (RecursionError, SyntaxError):  # Python's own limits on what the template is compiled to
+            yield "the prompt is no template (it is nested too deeply)"
             return
         known = {*self.columns, *self.unchanged, *self.rules.columns(), ROW}
         if self.columns and (foreign := used - known):
@@ -94,6 +98,8 @@ def parse_declaration(text: str, place: str) -> Declaration:
         content = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise InvalidDeclaration(place=place, problem=f"it is not YAML ({' '.join(str(error).split())})") from None
+    except RecursionError:
+        raise InvalidDeclaration(place=place, problem="it is nested too deeply") from None
     return check_declaration(content, place)
 
 

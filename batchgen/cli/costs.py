@@ -72,7 +72,18 @@ def _print_table(report: dict[str, Any]) -> None:
     console, by, baseline = out(), report["by"], report["baseline"]
     table = Table(show_edge=False, pad_edge=False)
     table.add_column(by.replace("_", " ").capitalize(), overflow="fold")
-    names = ("Answers", "Accepted", "Input", "Cached", "Output", "Reasoning", "Cost", "Per accepted", "Reserved")
+    names = (
+        "Answers",
+        "Accepted",
+        "Input",
+        "Cached",
+        "Written",
+        "Output",
+        "Reasoning",
+        "Cost",
+        "Per accepted",
+        "Reserved",
+    )
     for name in (*names, f"On {baseline}", "Saved"):
         table.add_column(name, justify="right")
     for row in (*report["rows"], {by: "all", **report["total"]}):
@@ -87,10 +98,10 @@ def _print_table(report: dict[str, Any]) -> None:
 
 
 def _cells(row: dict[str, Any]) -> list[str]:
-    counts = ("answers", "accepted", "input_tokens", "cached_input_tokens", "output_tokens", "reasoning_tokens")
+    tokens = ("input_tokens", "cached_input_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens")
     each = row["cost_per_accepted_usd"]
     return [
-        *(f"{row[name]:,}" for name in counts),
+        *(f"{row[name]:,}" for name in ("answers", "accepted", *tokens)),
         f"${row['cost_usd']}" + (" simulated" if row["simulated"] else ""),
         "-" if each is None else f"${each}",
         f"${row['reserved_usd']}",

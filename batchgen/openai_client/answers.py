@@ -43,6 +43,7 @@ class Answer:
     output_tokens: int
     simulated: bool
     reasoning_tokens: int = 0
+    cache_write_tokens: int = 0
 
     @property
     def usage(self) -> Usage:
@@ -52,6 +53,7 @@ class Answer:
             cached_input_tokens=self.cached_input_tokens,
             output_tokens=self.output_tokens,
             reasoning_tokens=self.reasoning_tokens,
+            cache_write_tokens=self.cache_write_tokens,
         )
 
 
@@ -187,6 +189,7 @@ def _answer(body: dict[str, Any], text: Any, refusal: Any, finish: Any, tokens: 
         _count(usage, of_output),
         is_simulated(body),
         _count(_object(usage, output_details), "reasoning_tokens"),
+        _count(_object(usage, input_details), "cache_write_tokens"),
     )
 
 
@@ -198,6 +201,7 @@ def _usage(body: dict[str, Any], tokens: _TokenNames) -> Usage:
         cached_input_tokens=_count(_object(usage, input_details), "cached_tokens"),
         output_tokens=_count(usage, of_output),
         reasoning_tokens=_count(_object(usage, output_details), "reasoning_tokens"),
+        cache_write_tokens=_count(_object(usage, input_details), "cache_write_tokens"),
     )
 
 

@@ -80,9 +80,11 @@ class ModelCatalog:
             update={
                 "input_price_per_1m": known.base.input,
                 "cached_input_price_per_1m": known.base.cached_input,
+                "cache_write_price_per_1m": known.base.cache_write,
                 "output_price_per_1m": known.base.output,
                 "batch_input_price_per_1m": in_batch.base.input,
                 "batch_cached_input_price_per_1m": in_batch.base.cached_input,
+                "batch_cache_write_price_per_1m": in_batch.base.cache_write,
                 "batch_output_price_per_1m": in_batch.base.output,
             }
         )

@@ -60,10 +60,13 @@ class ModelConfig(BaseModel):
     output_price_per_1m: Decimal = Field(ge=0)
     cached_input_price_per_1m: Decimal | None = Field(None, ge=0)
     """Input that the server had in its cache; None: it costs what other input costs."""
+    cache_write_price_per_1m: Decimal | None = Field(None, ge=0)
+    """Input that the server puts into its cache; None: it costs what other input costs."""
     batch_input_price_per_1m: Decimal | None = Field(None, ge=0)
     """The same in a batch; None: half of the ordinary price."""
     batch_output_price_per_1m: Decimal | None = Field(None, ge=0)
     batch_cached_input_price_per_1m: Decimal | None = Field(None, ge=0)
+    batch_cache_write_price_per_1m: Decimal | None = Field(None, ge=0)
     max_tokens: int = Field(ge=0)
     """The most tokens that one answer may have, thoughts included; 0 for embeddings."""
     context_window: int = Field(ge=1)

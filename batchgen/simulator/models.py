@@ -19,3 +19,5 @@ KNOWN_MODELS = tuple(
     """.split()  # noqa: SIM905 - one line a family reads better than one line a model
 )
 REASONING_FAMILIES = ("o1", "o3", "o4", "gpt-5", "gpt-6")
+CACHE_WRITING_FAMILIES = ("gpt-5.6", "gpt-6")
+"""Those that bill what they put into the cache at a price of its own."""

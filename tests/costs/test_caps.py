@@ -14,8 +14,10 @@ from waiting import wait_until
 
 from batchgen.errors import CapTooSmall, InvalidSetting, NoCostBound
 from batchgen.lifecycle import BatchStatus
-from batchgen.models import Batch, Job
+from batchgen.models import Batch, Endpoint, Job, Prompt, Usage
+from batchgen.openai_client.catalog import ModelCatalog
 from batchgen.simulator import Answer
+from batchgen.stages.cost_bound import most_cost
 from batchgen.stages.waiting import waits
 from costs.ledger_checks import MOST_OUTPUT, assert_ledger_is_the_bill, billed, capped, installation, price, spent
 
@@ -118,6 +120,15 @@ def test_a_job_has_a_cap_of_its_own_that_can_be_raised(start_pipeline: StartPipe
     pipeline.services.advance(job.job_id)
     assert state_of(pipeline, [job])[0].status is BatchStatus.EXHAUSTED
     assert_ledger_is_the_bill(pipeline)
+
+
+def test_what_is_reserved_is_never_less_than_the_bill_though_all_input_is_put_into_the_cache(tmp_path: Path) -> None:
+    requests = tmp_path / "requests.jsonl"
+    prompt = Prompt([{"role": "user", "content": "hello"}], max_output_tokens=MOST_OUTPUT)
+    requests.write_bytes(prompt.line("job:0", "gpt-6-sol", Endpoint.CHAT))
+    prices = ModelCatalog.load().prices("gpt-6-sol", batch=True)
+    dearest = Usage(input_tokens=1_000, cache_write_tokens=1_000, output_tokens=MOST_OUTPUT)
+    assert most_cost(requests, lambda _: 1_000, prices) == prices.cost(dearest) > prices.cost(Usage(input_tokens=1_000))
 
 
 def test_a_batch_that_no_room_could_ever_hold_is_refused_at_once(start_pipeline: StartPipeline, tmp_path: Path) -> None:

@@ -124,6 +124,18 @@ def test_in_batches_cached_input_is_not_halved_again_where_openai_does_not(catal
     assert catalog.batch_cost("gpt-4o-mini", cached) == Decimal("0.075")
 
 
+@pytest.mark.parametrize(("batch", "cost"), [(False, "2.5"), (True, "1.25")])
+def test_what_is_put_into_the_cache_costs_more_than_other_input(
+    catalog: ModelCatalog, *, batch: bool, cost: str
+) -> None:
+    """A quarter more since GPT-5.6 (OpenAI's price table, in genai-prices as cache_write_mtok)."""
+    written = Usage(input_tokens=1_000_000, cache_write_tokens=1_000_000)
+    assert catalog.price("gpt-6-sol", written, batch=batch, largest=1) == Decimal(cost)
+    half = Usage(input_tokens=1_000_000, cached_input_tokens=500_000, cache_write_tokens=500_000)
+    assert catalog.price("gpt-6-sol", half, batch=False, largest=1) == Decimal("0.1") + Decimal("1.25")
+    assert catalog.price("gpt-4o", written, batch=False) == Decimal("2.5")
+
+
 def test_more_cached_tokens_than_input_count_as_all_of_it(catalog: ModelCatalog) -> None:
     odd = Usage(input_tokens=1_000_000, cached_input_tokens=2_000_000)
     assert catalog.batch_cost("gpt-4o-mini", odd) == Decimal("0.075")

@@ -109,8 +109,10 @@ class ChatEngine:
         self, messages: list[Message], model: str, tools: dict[str, Tool], schema: dict[str, Any] | None
     ) -> Reply:
         reply = Reply(model)
+        effort = self._manager.catalog.facts(model).tools_reasoning_effort
         for left in range(_ROUNDS, -1, -1):
-            body = await self._post(_body(messages, model, tools, schema, may_call=left > 0), reply)
+            asked = _body(messages, model, tools, schema, may_call=left > 0, tools_effort=effort)
+            body = await self._post(asked, reply)
             message = _message(body)
             calls = [call for call in message.get("tool_calls") or () if isinstance(call, dict)]
             if not calls or not tools or not left:
@@ -140,11 +142,14 @@ def _body(
     schema: dict[str, Any] | None,
     *,
     may_call: bool,
+    tools_effort: str | None,
 ) -> dict[str, Any]:
     body: dict[str, Any] = {"model": model, "messages": messages, "max_completion_tokens": MAX_OUTPUT_TOKENS}
     if tools:
         body["tools"] = [tool.definition() for tool in tools.values()]
         body["tool_choice"] = "auto" if may_call else "none"
+        if tools_effort is not None:
+            body["reasoning_effort"] = tools_effort
     if schema is not None:
         named = {"name": "answer", "strict": True, "schema": schema}
         body["response_format"] = {"type": "json_schema", "json_schema": named}

@@ -71,6 +71,8 @@ class ModelConfig(BaseModel):
     """The most tokens that one answer may have, thoughts included; 0 for embeddings."""
     context_window: int = Field(ge=1)
     """The most tokens that prompt and answer may have together."""
+    tools_reasoning_effort: str | None = None
+    """The `reasoning_effort` without which /v1/chat/completions refuses tools; None: it takes them with any."""
     supports_rag: bool = False
     """Whether it works with what a search found: tools, and a context for more than a page."""
     description: str = ""

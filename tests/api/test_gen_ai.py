@@ -330,6 +330,16 @@ def test_what_was_said_before_is_known(start: Start) -> None:
     assert seen == [["I have 14 mugs.", "Good.", "How many?"]]
 
 
+def test_every_model_of_the_chat_is_asked_so_that_it_takes_tools(start: Start) -> None:
+    with start() as (api, _):
+        allowed = [model["model_id"] for model in api.get("/models/chat_ops").json()["allowed_models"]]
+        for model in allowed:
+            told = api.post("/chat", json={"message": "List the newest jobs.", "model_id": model})
+            assert (told.status_code, told.json().get("looked_up")) == (200, ["list_jobs"]), (model, told.text)
+    assert {"gpt-4o", "gpt-5.6-sol", "gpt-6-sol"} <= set(allowed)
+    assert not {"gpt-6-astra", "gpt-6.1-sol"} & set(allowed)
+
+
 def test_two_models_stand_side_by_side(start: Start) -> None:
     with start(said("gpt-4o costs 2.5, gpt-4o-mini 0.15 a million tokens.")) as (api, _):
         compare = {"kind": "models", "left": "gpt-4o", "right": "gpt-4o-mini"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Literal
@@ -71,8 +71,8 @@ class Budgets:
         self._path = path
         self._catalog = catalog
 
-    def of_job(self, job: Job) -> list[Cap]:
-        """The caps that the batches of a job count against. Raises InvalidSetting."""
+    def of_job(self, job: Job, now: datetime) -> list[Cap]:
+        """The caps that what a job sends now counts against. Raises InvalidSetting."""
         names = {
             "all": "",
             "job": job.job_id,
@@ -80,12 +80,12 @@ class Budgets:
             "model": self._catalog.facts(job.model).model_id,
         }
         rules = [rule for rule in self._rules() if names[rule.scope[0]] == self._named(*rule.scope)]
-        return _strictest([*rules, *_own(job)])
+        return _strictest([*rules, *_own(job)], now)
 
-    def all(self, jobs: Sequence[Job] = ()) -> list[Cap]:
+    def all(self, jobs: Sequence[Job], now: datetime) -> list[Cap]:
         """Every cap of the file, and those of these jobs. Raises InvalidSetting."""
         own = [rule for job in jobs for rule in _own(job)]
-        return _strictest([*self._rules(), *own])
+        return _strictest([*self._rules(), *own], now)
 
     def _named(self, scope: Scope, name: str) -> str:
         """A model by the catalogue's own id; raises UnknownModel."""
@@ -111,7 +111,7 @@ def _own(job: Job) -> Iterator[CapRule]:
         yield CapRule(job=job.job_id, max_usd=job.max_cost_usd)
 
 
-def _strictest(rules: Sequence[CapRule]) -> list[Cap]:
+def _strictest(rules: Sequence[CapRule], now: datetime) -> list[Cap]:
     """One cap for each sum: where several are given, the lowest."""
-    caps = sorted((rule.cap(datetime.now(UTC)) for rule in rules), key=lambda cap: -cap.nano)
+    caps = sorted((rule.cap(now) for rule in rules), key=lambda cap: -cap.nano)
     return list({cap.account: cap for cap in caps}.values())

@@ -48,6 +48,17 @@ class ModelCapability(StrEnum):
     EMBEDDING = "EMBEDDING"
 
 
+class FineTunedPrices(BaseModel):
+    """What a fine-tuned model costs, in US dollars per million tokens; half in a batch."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    input_price_per_1m: Decimal = Field(ge=0)
+    cached_input_price_per_1m: Decimal | None = Field(None, ge=0)
+    """None: it costs what other input costs."""
+    output_price_per_1m: Decimal = Field(ge=0)
+
+
 class ModelConfig(BaseModel):
     """One model. Prices are US dollars per million tokens, for requests of up to 272,000 input tokens."""
 
@@ -67,6 +78,8 @@ class ModelConfig(BaseModel):
     batch_output_price_per_1m: Decimal | None = Field(None, ge=0)
     batch_cached_input_price_per_1m: Decimal | None = Field(None, ge=0)
     batch_cache_write_price_per_1m: Decimal | None = Field(None, ge=0)
+    fine_tuned: FineTunedPrices | None = None
+    """What models cost that were fine-tuned from it; None: the same."""
     max_tokens: int = Field(ge=0)
     """The most tokens that one answer may have, thoughts included; 0 for embeddings."""
     context_window: int = Field(ge=1)

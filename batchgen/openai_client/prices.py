@@ -9,7 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from batchgen.models import Usage
-from batchgen.openai_client.model_config import BATCH_DISCOUNT, ModelConfig
+from batchgen.openai_client.model_config import BATCH_DISCOUNT, FineTunedPrices, ModelConfig
 
 if TYPE_CHECKING:
     from genai_prices.types import ModelInfo
@@ -90,6 +90,19 @@ def configured_prices(config: ModelConfig, *, batch: bool) -> PriceList:
             output=_given(config.batch_output_price_per_1m, half.output),
         )
     )
+
+
+def fine_tuned_prices(prices: FineTunedPrices, *, batch: bool) -> PriceList:
+    """The catalogue's figures for models that were fine-tuned from one."""
+    ordinary = PriceList(
+        Rates(
+            input=prices.input_price_per_1m,
+            cached_input=_given(prices.cached_input_price_per_1m, prices.input_price_per_1m),
+            cache_write=prices.input_price_per_1m,
+            output=prices.output_price_per_1m,
+        )
+    )
+    return ordinary.times(BATCH_DISCOUNT) if batch else ordinary
 
 
 def known_prices(model: str, *, batch: bool, at: datetime | None = None) -> PriceList | None:

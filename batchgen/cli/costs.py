@@ -47,6 +47,8 @@ def costs(
     """Show tokens, cost, cost per accepted record, what is reserved, and the saving against a baseline."""
     if as_csv and as_json:
         raise UsageError("--csv and --json contradict each other.", "Give one of them.")
+    if since and until and since > until:
+        raise UsageError("--since is later than --until.", "Nothing was sent in between: give the earlier day first.")
     wanted = Wanted(since and since.date(), until and until.date(), job_id, data_type, model)
     with Services(connect((Part.REDIS, Part.S3))) as services:
         patiently(services.ids.ping, services.settings.poll_interval_s)

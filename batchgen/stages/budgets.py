@@ -11,7 +11,7 @@ from typing import Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from batchgen.errors import InvalidSetting
+from batchgen.errors import InvalidSetting, UnknownModel
 from batchgen.models import Job
 from batchgen.money import nano
 from batchgen.openai_client.catalog import ModelCatalog
@@ -27,9 +27,9 @@ class CapRule(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     max_usd: Decimal = Field(gt=0)
-    job: str | None = None
-    data_type: str | None = None
-    model: str | None = None
+    job: str | None = Field(None, min_length=1)
+    data_type: str | None = Field(None, min_length=1)
+    model: str | None = Field(None, min_length=1)
     per: Literal["month", "ever"] | None = None
     """Each calendar month in UTC (the default), or all time (the default and only one for a job)."""
 
@@ -96,14 +96,13 @@ class Budgets:
             return []
         try:
             given = yaml.safe_load(self._path.read_text(encoding="utf-8")) or {}
-            rules = _BudgetFile.model_validate(given).caps
-        except (OSError, yaml.YAMLError, ValidationError, UnicodeDecodeError) as error:
+            return [self._as_known(rule) for rule in _BudgetFile.model_validate(given).caps]
+        except (OSError, yaml.YAMLError, ValidationError, UnicodeDecodeError, RecursionError, UnknownModel) as error:
             problem = " ".join(str(error).split())
             raise InvalidSetting(variable="BATCHGEN_BUDGETS", problem=problem) from error
-        return [
-            rule if rule.model is None else rule.model_copy(update={"model": self._named("model", rule.model)})
-            for rule in rules
-        ]
+
+    def _as_known(self, rule: CapRule) -> CapRule:
+        return rule if rule.model is None else rule.model_copy(update={"model": self._named("model", rule.model)})
 
 
 def _own(job: Job) -> Iterator[CapRule]:

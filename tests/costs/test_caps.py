@@ -227,7 +227,26 @@ def test_what_may_have_been_sent_stays_reserved_and_is_there_again_after_a_loss_
     assert_ledger_is_the_bill(again)
 
 
-@pytest.mark.parametrize("cap", ["max_usd: 0", "job: a, per: month, max_usd: 1", "job: a, model: b, max_usd: 1"])
+def test_a_cap_of_more_than_anybody_has_caps_nothing(start_pipeline: StartPipeline, tmp_path: Path) -> None:
+    path = budget_file(tmp_path, "max_usd: 99999999999999")
+    pipeline = installation(start_pipeline, tmp_path, say_much, BATCHGEN_BUDGETS=path)
+    [job] = jobs(pipeline, 1)
+    pipeline.services.advance(job.job_id)
+    assert state_of(pipeline, [job])[0].status is BatchStatus.READY_FOR_REVIEW
+
+
+@pytest.mark.parametrize(
+    "cap",
+    [
+        "max_usd: 0",
+        "job: a, per: month, max_usd: 1",
+        "job: a, model: b, max_usd: 1",
+        "model: gpt-x-2027, max_usd: 1",
+        "data_type: '', max_usd: 1",
+        "max_usd: .nan",
+        f"max_usd: {'[' * 5_000}",
+    ],
+)
 def test_a_budget_file_that_cannot_be_used_stops_the_job_before_it_is_recorded(
     start_pipeline: StartPipeline, tmp_path: Path, cap: str
 ) -> None:

@@ -22,6 +22,7 @@ from batchgen.openai_client.answers import Failure, read_body
 from batchgen.openai_client.call_costs import record_call
 from batchgen.openai_client.errors import SERVICE, openai_errors
 from batchgen.openai_client.manager import OpenAIClientManager
+from batchgen.openai_client.model_config import ModelCapability, ModelConfig
 
 log = get_logger(__name__)
 
@@ -32,6 +33,8 @@ _ROUNDS = 6
 _RESULT_CHARACTERS = 20_000
 """Of one tool's result; the model is told that it was cut."""
 MAX_OUTPUT_TOKENS = 2_000
+_THOUGHTS = 25_000
+"""Beside them, for a model that thinks: what it thinks counts against the limit (OpenAI, Reasoning models guide)."""
 
 Message = dict[str, Any]
 """As the chat endpoint takes it: role and content."""
@@ -109,10 +112,10 @@ class ChatEngine:
         self, messages: list[Message], model: str, tools: dict[str, Tool], schema: dict[str, Any] | None
     ) -> Reply:
         reply = Reply(model)
-        effort = self._manager.catalog.facts(model).tools_reasoning_effort
+        config = self._manager.catalog.facts(model)
         for left in range(_ROUNDS, -1, -1):
-            asked = _body(messages, model, tools, schema, may_call=left > 0, tools_effort=effort)
-            body = await self._post(asked, reply)
+            asked = _body(messages, model, tools, schema, may_call=left > 0)
+            body = await self._post(asked | _thinking(config, tools), reply)
             message = _message(body)
             calls = [call for call in message.get("tool_calls") or () if isinstance(call, dict)]
             if not calls or not tools or not left:
@@ -142,18 +145,24 @@ def _body(
     schema: dict[str, Any] | None,
     *,
     may_call: bool,
-    tools_effort: str | None,
 ) -> dict[str, Any]:
     body: dict[str, Any] = {"model": model, "messages": messages, "max_completion_tokens": MAX_OUTPUT_TOKENS}
     if tools:
         body["tools"] = [tool.definition() for tool in tools.values()]
         body["tool_choice"] = "auto" if may_call else "none"
-        if tools_effort is not None:
-            body["reasoning_effort"] = tools_effort
     if schema is not None:
         named = {"name": "answer", "strict": True, "schema": schema}
         body["response_format"] = {"type": "json_schema", "json_schema": named}
     return body
+
+
+def _thinking(config: ModelConfig, tools: dict[str, Tool]) -> dict[str, Any]:
+    """The parts of a body that say how much the model may think."""
+    if tools and config.tools_reasoning_effort is not None:
+        return {"reasoning_effort": config.tools_reasoning_effort}
+    if config.can(ModelCapability.REASONING):
+        return {"max_completion_tokens": min(MAX_OUTPUT_TOKENS + _THOUGHTS, config.max_tokens)}
+    return {}
 
 
 def _message(body: dict[str, Any]) -> dict[str, Any]:

@@ -207,6 +207,21 @@ def test_a_template_that_takes_too_much_is_corrected_while_others_are_answered(s
         assert built.result().json()["tries"] == 2
 
 
+@pytest.mark.parametrize(("model", "room"), [("gpt-4o-mini", 2_000), ("gpt-5-mini", 27_000)])
+def test_a_model_that_thinks_has_room_for_it_beside_its_answer(start: Start, model: str, room: int) -> None:
+    """What it thinks counts against the limit, and would leave an answer that was paid for cut off."""
+    seen = []
+
+    def script(request: AnswerRequest) -> Answer:
+        seen.append(request.body["max_completion_tokens"])
+        return Answer(dumped(DRAFT))
+
+    with start(script) as (api, _):
+        asked = {"description": "texts", "sample": SAMPLE, "model_id": model}
+        assert api.post("/strategies", json=asked).status_code == 200
+    assert seen == [room]
+
+
 # Reports
 
 

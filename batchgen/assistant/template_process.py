@@ -10,8 +10,7 @@ from typing import Any
 
 import orjson
 
-from batchgen.data_types.declared.generator import PromptTemplate
-from batchgen.data_types.tabular import RowProblem
+from batchgen.row_template import CannotRender, RowTemplate
 
 _CPU_S = 2
 """For all prompts; a usual one takes less than a millisecond."""
@@ -27,9 +26,9 @@ def _bound() -> None:
 
 def _rendered(asked: dict[str, Any]) -> dict[str, Any]:
     try:
-        template = PromptTemplate(asked["template"])
+        template = RowTemplate(asked["template"])
         return {"prompts": [template.render(row) for row in asked["rows"]]}
-    except RowProblem as problem:
+    except CannotRender as problem:
         return {"problem": str(problem)}
 
 

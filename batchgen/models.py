@@ -34,10 +34,11 @@ class Frozen(BaseModel):
 
 
 class Usage(Frozen):
-    """Tokens as OpenAI reports them; cached input is part of input, reasoning is part of output."""
+    """Tokens as OpenAI reports them; input from and into the cache is part of input, reasoning is part of output."""
 
     input_tokens: int = 0
     cached_input_tokens: int = 0
+    cache_write_tokens: int = 0
     output_tokens: int = 0
     reasoning_tokens: int = 0
 
@@ -45,6 +46,7 @@ class Usage(Frozen):
         return Usage(
             input_tokens=self.input_tokens + other.input_tokens,
             cached_input_tokens=self.cached_input_tokens + other.cached_input_tokens,
+            cache_write_tokens=self.cache_write_tokens + other.cache_write_tokens,
             output_tokens=self.output_tokens + other.output_tokens,
             reasoning_tokens=self.reasoning_tokens + other.reasoning_tokens,
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import UTC, datetime
 from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -327,7 +328,8 @@ class Services:
         """What was spent, by one of cost_report.KEYS, as documented in docs/costs.md; raises UnknownModel."""
         prices = self.catalog.prices(baseline, batch=False)
         report = CostReport(by, wanted).add(self.ids.costs())
-        caps = self.budgets.all([job for job in self.ids.jobs() if wanted.job_id in {None, job.job_id}])
+        jobs = [job for job in self.ids.jobs() if wanted.job_id in {None, job.job_id}]
+        caps = self.budgets.all(jobs, datetime.now(UTC))
         taken = self.ids.sums([cap.account for cap in caps])
         document = report.document(baseline, prices, list(zip(caps, taken, strict=True)))
         if by == "job":

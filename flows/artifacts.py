@@ -25,8 +25,8 @@ from batchgen.summary import summarize, summarize_batch
 from flows.report import escape, links
 
 _COST_COLUMNS = (
-    *("iteration", "requests", "answers", "accepted", "input_tokens", "cached_input_tokens", "output_tokens"),
-    *("reasoning_tokens", "cost_usd", "reserved_usd", "baseline_cost_usd", "saving_percent"),
+    *("iteration", "requests", "answers", "accepted", "input_tokens", "cached_input_tokens", "cache_write_tokens"),
+    *("output_tokens", "reasoning_tokens", "cost_usd", "reserved_usd", "baseline_cost_usd", "saving_percent"),
 )
 _NOT_IN_KEYS = re.compile(r"[^a-z0-9]+")
 

@@ -87,6 +87,10 @@ def add_problem_handlers(app: FastAPI) -> None:
         headers = {"Retry-After": str(max(1, round(wait)))} if wait else None
         return problem(status, error.code, error.message, error.remedy, headers)
 
+    @app.exception_handler(Exception)
+    async def of_a_defect(_: Request, __: Exception) -> JSONResponse:
+        return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error", "That is a defect here; the log has it.")
+
     @app.exception_handler(RequestValidationError)
     async def of_the_form(_: Request, error: RequestValidationError) -> JSONResponse:
         found = error.errors()

@@ -7,7 +7,6 @@ that stored sessions need no other engine.
 from __future__ import annotations
 
 import asyncio
-import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -19,9 +18,11 @@ from structlog.stdlib import get_logger
 
 from batchgen.errors import BatchgenError, ModelNonsense, Unavailable
 from batchgen.models import Endpoint, Usage
-from batchgen.openai_client.answers import Answer, Failure, read_body
+from batchgen.openai_client.answers import Failure, read_body
+from batchgen.openai_client.call_costs import record_call
 from batchgen.openai_client.errors import SERVICE, openai_errors
 from batchgen.openai_client.manager import OpenAIClientManager
+from batchgen.openai_client.model_config import ModelCapability, ModelConfig
 
 log = get_logger(__name__)
 
@@ -32,6 +33,8 @@ _ROUNDS = 6
 _RESULT_CHARACTERS = 20_000
 """Of one tool's result; the model is told that it was cut."""
 MAX_OUTPUT_TOKENS = 2_000
+_THOUGHTS = 25_000
+"""Beside them, for a model that thinks: what it thinks counts against the limit (OpenAI, Reasoning models guide)."""
 
 Message = dict[str, Any]
 """As the chat endpoint takes it: role and content."""
@@ -109,8 +112,10 @@ class ChatEngine:
         self, messages: list[Message], model: str, tools: dict[str, Tool], schema: dict[str, Any] | None
     ) -> Reply:
         reply = Reply(model)
+        config = self._manager.catalog.facts(model)
         for left in range(_ROUNDS, -1, -1):
-            body = await self._post(_body(messages, model, tools, schema, may_call=left > 0), reply)
+            asked = _body(messages, model, tools, schema, may_call=left > 0)
+            body = await self._post(asked | _thinking(config, tools), reply)
             message = _message(body)
             calls = [call for call in message.get("tool_calls") or () if isinstance(call, dict)]
             if not calls or not tools or not left:
@@ -126,18 +131,10 @@ class ChatEngine:
             answered: Any = await self._manager.get_client().post(f"/{path}", body=body, cast_to=dict[str, Any])
         if not isinstance(answered, dict):
             raise ModelNonsense(problem="it is no JSON object")
-        counted = read_body(answered, Endpoint.CHAT)
-        if isinstance(counted, Answer):
-            usage = Usage(
-                input_tokens=counted.input_tokens,
-                cached_input_tokens=counted.cached_input_tokens,
-                output_tokens=counted.output_tokens,
-            )
-            key = str(answered.get("id") or uuid.uuid4())
-            cost = await asyncio.to_thread(
-                self._manager.track_usage, service=self._service, model=reply.model, usage=usage, key=key
-            )
-            reply.add(Reply(reply.model, usage=usage, cost_usd=cost, simulated=counted.simulated))
+        cost = await asyncio.to_thread(
+            record_call, self._manager, answered, Endpoint.CHAT, service=self._service, model=reply.model
+        )
+        reply.add(Reply(reply.model, usage=cost.usage, cost_usd=cost.cost_usd, simulated=cost.simulated))
         return answered
 
 
@@ -157,6 +154,15 @@ def _body(
         named = {"name": "answer", "strict": True, "schema": schema}
         body["response_format"] = {"type": "json_schema", "json_schema": named}
     return body
+
+
+def _thinking(config: ModelConfig, tools: dict[str, Tool]) -> dict[str, Any]:
+    """The parts of a body that say how much the model may think."""
+    if tools and config.tools_reasoning_effort is not None:
+        return {"reasoning_effort": config.tools_reasoning_effort}
+    if config.can(ModelCapability.REASONING):
+        return {"max_completion_tokens": min(MAX_OUTPUT_TOKENS + _THOUGHTS, config.max_tokens)}
+    return {}
 
 
 def _message(body: dict[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,8 +13,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from batchgen.assistant.engine import ChatEngine, Message, Reply
+from batchgen.assistant.template_trial import try_template
 from batchgen.data_types.declared.declaration import NAME, Declaration, check_declaration
-from batchgen.data_types.declared.generator import PromptTemplate
 from batchgen.data_types.strict_schema import strict_schema
 from batchgen.data_types.structured.facts import as_text
 from batchgen.data_types.structured.fields import FieldType
@@ -104,7 +105,7 @@ class StrategyBuilderService:
             spent.add(reply)
             try:
                 declaration = read_draft(reply.text, columns, name)
-                prompts = rendered(declaration, sample)
+                prompts = await asyncio.to_thread(rendered, declaration, sample)
             except InvalidDeclaration as invalid:
                 problem = invalid.problem
                 correction = f"That cannot be used: {problem}. Write the whole type again."
@@ -147,20 +148,17 @@ def read_draft(text: str, columns: Sequence[str], name: str | None) -> Declarati
 
 def rendered(declaration: Declaration, sample: Sequence[dict[str, Any]]) -> tuple[str, ...]:
     """Return each row's prompt; raises InvalidDeclaration where one cannot be made, or shows nothing of its row."""
-    template = PromptTemplate(declaration.prompt)
-    prompts = []
-    for row in sample:
-        known = {**dict.fromkeys(declaration.required_columns()), **row}
-        try:
-            prompt = template.render(known)
-        except RowProblem as problem:
-            raise _invalid(f"template: {problem}") from None
+    columns = dict.fromkeys(declaration.required_columns())
+    try:
+        prompts = try_template(declaration.prompt, [{**columns, **row} for row in sample])
+    except RowProblem as problem:
+        raise _invalid(f"template: {problem}") from None
+    for row, prompt in zip(sample, prompts, strict=True):
         values = [
             as_text(value) for value in row.values() if not is_missing(value) and not isinstance(value, list | dict)
         ]
         if values and not any(value in prompt for value in values):
             raise _invalid("template: it shows nothing of the row")
-        prompts.append(prompt)
     return tuple(prompts)
 
 

@@ -47,6 +47,8 @@ def costs(
     """Show tokens, cost, cost per accepted record, what is reserved, and the saving against a baseline."""
     if as_csv and as_json:
         raise UsageError("--csv and --json contradict each other.", "Give one of them.")
+    if since and until and since > until:
+        raise UsageError("--since is later than --until.", "Nothing was sent in between: give the earlier day first.")
     wanted = Wanted(since and since.date(), until and until.date(), job_id, data_type, model)
     with Services(connect((Part.REDIS, Part.S3))) as services:
         patiently(services.ids.ping, services.settings.poll_interval_s)
@@ -72,7 +74,18 @@ def _print_table(report: dict[str, Any]) -> None:
     console, by, baseline = out(), report["by"], report["baseline"]
     table = Table(show_edge=False, pad_edge=False)
     table.add_column(by.replace("_", " ").capitalize(), overflow="fold")
-    names = ("Answers", "Accepted", "Input", "Cached", "Output", "Reasoning", "Cost", "Per accepted", "Reserved")
+    names = (
+        "Answers",
+        "Accepted",
+        "Input",
+        "Cached",
+        "Written",
+        "Output",
+        "Reasoning",
+        "Cost",
+        "Per accepted",
+        "Reserved",
+    )
     for name in (*names, f"On {baseline}", "Saved"):
         table.add_column(name, justify="right")
     for row in (*report["rows"], {by: "all", **report["total"]}):
@@ -87,10 +100,10 @@ def _print_table(report: dict[str, Any]) -> None:
 
 
 def _cells(row: dict[str, Any]) -> list[str]:
-    counts = ("answers", "accepted", "input_tokens", "cached_input_tokens", "output_tokens", "reasoning_tokens")
+    tokens = ("input_tokens", "cached_input_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens")
     each = row["cost_per_accepted_usd"]
     return [
-        *(f"{row[name]:,}" for name in counts),
+        *(f"{row[name]:,}" for name in ("answers", "accepted", *tokens)),
         f"${row['cost_usd']}" + (" simulated" if row["simulated"] else ""),
         "-" if each is None else f"${each}",
         f"${row['reserved_usd']}",

@@ -43,6 +43,7 @@ class Answer:
     output_tokens: int
     simulated: bool
     reasoning_tokens: int = 0
+    cache_write_tokens: int = 0
 
     @property
     def usage(self) -> Usage:
@@ -52,6 +53,7 @@ class Answer:
             cached_input_tokens=self.cached_input_tokens,
             output_tokens=self.output_tokens,
             reasoning_tokens=self.reasoning_tokens,
+            cache_write_tokens=self.cache_write_tokens,
         )
 
 
@@ -116,7 +118,24 @@ def read_body(body: dict[str, Any], endpoint: Endpoint) -> Answer | Failure:
         return _chat(body) if endpoint is Endpoint.CHAT else _responses(body)
     except (KeyError, IndexError, TypeError, AttributeError) as error:
         names = _CHAT_TOKENS if endpoint is Endpoint.CHAT else _RESPONSES_TOKENS
-        return Failure("unreadable_response", f"the response body has no {error}", own=True, usage=_usage(body, names))
+        used = _usage(body, names)
+        return Failure(
+            "unreadable_response",
+            f"the response body has no {error}",
+            own=True,
+            usage=None if used == Usage() else used,
+        )
+
+
+def usage_of(body: dict[str, Any], endpoint: Endpoint) -> Usage:
+    """The tokens that a response body states, whether its answer can be read or not; none stated are none."""
+    return _usage(body, _CHAT_TOKENS if endpoint is Endpoint.CHAT else _RESPONSES_TOKENS)
+
+
+def is_simulated(body: dict[str, Any]) -> bool:
+    """Whether a response body is the simulator's."""
+    fingerprint = body.get("system_fingerprint")
+    return isinstance(fingerprint, str) and fingerprint.startswith(SIMULATOR_FINGERPRINT)
 
 
 def _body(response: dict[str, Any]) -> dict[str, Any] | None:
@@ -168,22 +187,22 @@ def _answer(body: dict[str, Any], text: Any, refusal: Any, finish: Any, tokens: 
         _count(usage, of_input),
         _count(_object(usage, input_details), "cached_tokens"),
         _count(usage, of_output),
-        _simulated(body),
+        is_simulated(body),
         _count(_object(usage, output_details), "reasoning_tokens"),
+        _count(_object(usage, input_details), "cache_write_tokens"),
     )
 
 
-def _usage(body: dict[str, Any], tokens: _TokenNames) -> Usage | None:
-    """What the body says that it cost, or None."""
+def _usage(body: dict[str, Any], tokens: _TokenNames) -> Usage:
     usage = _object(body, "usage")
     of_input, input_details, of_output, output_details = tokens
-    found = Usage(
+    return Usage(
         input_tokens=_count(usage, of_input),
         cached_input_tokens=_count(_object(usage, input_details), "cached_tokens"),
         output_tokens=_count(usage, of_output),
         reasoning_tokens=_count(_object(usage, output_details), "reasoning_tokens"),
+        cache_write_tokens=_count(_object(usage, input_details), "cache_write_tokens"),
     )
-    return None if found == Usage() else found
 
 
 def _verdict(text: str, refusal: Any, finish: Any) -> tuple[str | None, str]:
@@ -206,8 +225,3 @@ def _object(holder: dict[str, Any], key: str) -> dict[str, Any]:
 def _count(usage: dict[str, Any], key: str) -> int:
     value = usage.get(key)
     return value if type(value) is int and value > 0 else 0
-
-
-def _simulated(body: dict[str, Any]) -> bool:
-    fingerprint = body.get("system_fingerprint")
-    return isinstance(fingerprint, str) and fingerprint.startswith(SIMULATOR_FINGERPRINT)

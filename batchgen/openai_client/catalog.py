@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from batchgen.errors import InvalidSetting, UnknownModel
 from batchgen.models import Usage
 from batchgen.openai_client.model_config import ModelConfig
-from batchgen.openai_client.prices import PriceList, configured_prices, known_prices
+from batchgen.openai_client.prices import PriceList, configured_prices, fine_tuned_prices, known_prices
 
 _SNAPSHOT = re.compile(r"^(?P<id>.+)-\d{4}-\d{2}-\d{2}$")
 _FINE_TUNED = re.compile(r"^ft:(?P<id>[^:]+)(:.*)?$")
@@ -80,9 +80,11 @@ class ModelCatalog:
             update={
                 "input_price_per_1m": known.base.input,
                 "cached_input_price_per_1m": known.base.cached_input,
+                "cache_write_price_per_1m": known.base.cache_write,
                 "output_price_per_1m": known.base.output,
                 "batch_input_price_per_1m": in_batch.base.input,
                 "batch_cached_input_price_per_1m": in_batch.base.cached_input,
+                "batch_cache_write_price_per_1m": in_batch.base.cache_write,
                 "batch_output_price_per_1m": in_batch.base.output,
             }
         )
@@ -90,7 +92,7 @@ class ModelCatalog:
     def facts(self, model: str) -> ModelConfig:
         """The same, with the prices as they stand in the catalogue: for those who ask for none."""
         name = model
-        if match := _FINE_TUNED.match(name):
+        if name not in self._models and (match := _FINE_TUNED.match(name)):
             name = match["id"]
         if name not in self._models and (match := _SNAPSHOT.match(name)):
             name = match["id"]
@@ -106,13 +108,13 @@ class ModelCatalog:
     def prices(self, model: str, *, batch: bool, at: datetime | None = None) -> PriceList:
         """The rates of a model, now or at a time; raises UnknownModel."""
         config = self.facts(model)
-        if config.model_id in self._own:
-            return configured_prices(config, batch=batch)
-        return (
-            known_prices(model, batch=batch, at=at)
-            or known_prices(config.model_id, batch=batch, at=at)
-            or configured_prices(config, batch=batch)
-        )
+        own = config.model_id in self._own
+        if not own and (known := known_prices(model, batch=batch, at=at)) is not None:
+            return known
+        if config.fine_tuned is not None and model != config.model_id and _FINE_TUNED.match(model):
+            return fine_tuned_prices(config.fine_tuned, batch=batch)
+        of_model = None if own else known_prices(config.model_id, batch=batch, at=at)
+        return of_model or configured_prices(config, batch=batch)
 
     def price(
         self, model: str, usage: Usage, *, batch: bool, largest: int | None = None, at: datetime | None = None

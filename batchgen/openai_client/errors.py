@@ -15,6 +15,7 @@ SERVICE = "OpenAI"
 _DENIED = {401, 403}
 _WAIT = {408, 409, 429}
 _SERVER_ERROR = 500
+_HIDDEN = "***"
 NOT_UNDERSTOOD = (openai.APIResponseValidationError, AttributeError, TypeError, ValueError)
 """What the SDK, or a look at what it returns, raises for another answer than OpenAI's: a proxy's page, for example."""
 
@@ -51,10 +52,12 @@ def translate(error: openai.APIStatusError, operation: str) -> Exception:
 
 
 def message_of(error: openai.APIStatusError) -> str:
-    """What the server says, in one line."""
+    """What the server says, in one line, and without the key: some servers repeat the one that they refuse."""
     body = error.body
     text = body.get("message") if isinstance(body, dict) else None
-    return " ".join(str(text or error.message).split()).rstrip(".")
+    said = " ".join(str(text or error.message).split()).rstrip(".")
+    key = error.request.headers.get("authorization", "").removeprefix("Bearer ")
+    return said.replace(key, _HIDDEN) if key else said
 
 
 def reason_of(error: Exception) -> str:

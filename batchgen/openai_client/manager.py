@@ -26,7 +26,17 @@ OPENAI_URL = "https://api.openai.com/v1"
 class UsageRecorder(Protocol):
     """Where used tokens are written down for good."""
 
-    def record(self, *, service: str, model: str, usage: Usage, cost_usd: Decimal, key: str, **labels: str) -> None:
+    def record(
+        self,
+        *,
+        service: str,
+        model: str,
+        usage: Usage,
+        cost_usd: Decimal,
+        key: str,
+        simulated: bool = False,
+        **labels: str,
+    ) -> None:
         """Count the tokens of one call; asked again with the same `key` it counts nothing. May raise Unavailable."""
 
 
@@ -90,12 +100,22 @@ class OpenAIClientManager:
         return self.policies.validate(model_id, service)
 
     def track_usage(
-        self, *, service: str, model: str, usage: Usage, key: str, batch: bool = False, **labels: str
+        self,
+        *,
+        service: str,
+        model: str,
+        usage: Usage,
+        key: str,
+        batch: bool = False,
+        simulated: bool = False,
+        **labels: str,
     ) -> Decimal:
         """Record what one call used, and return what it cost; the same `key` counts once. May raise Unavailable."""
         cost = self.catalog.price(model, usage, batch=batch)
         if self._recorder is not None:
-            self._recorder.record(service=service, model=model, usage=usage, cost_usd=cost, key=key, **labels)
+            self._recorder.record(
+                service=service, model=model, usage=usage, cost_usd=cost, key=key, simulated=simulated, **labels
+            )
         return cost
 
     def close(self) -> None:

@@ -48,6 +48,17 @@ class ModelCapability(StrEnum):
     EMBEDDING = "EMBEDDING"
 
 
+class FineTunedPrices(BaseModel):
+    """What a fine-tuned model costs, in US dollars per million tokens; half in a batch."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    input_price_per_1m: Decimal = Field(ge=0)
+    cached_input_price_per_1m: Decimal | None = Field(None, ge=0)
+    """None: it costs what other input costs."""
+    output_price_per_1m: Decimal = Field(ge=0)
+
+
 class ModelConfig(BaseModel):
     """One model. Prices are US dollars per million tokens, for requests of up to 272,000 input tokens."""
 
@@ -60,14 +71,21 @@ class ModelConfig(BaseModel):
     output_price_per_1m: Decimal = Field(ge=0)
     cached_input_price_per_1m: Decimal | None = Field(None, ge=0)
     """Input that the server had in its cache; None: it costs what other input costs."""
+    cache_write_price_per_1m: Decimal | None = Field(None, ge=0)
+    """Input that the server puts into its cache; None: it costs what other input costs."""
     batch_input_price_per_1m: Decimal | None = Field(None, ge=0)
     """The same in a batch; None: half of the ordinary price."""
     batch_output_price_per_1m: Decimal | None = Field(None, ge=0)
     batch_cached_input_price_per_1m: Decimal | None = Field(None, ge=0)
+    batch_cache_write_price_per_1m: Decimal | None = Field(None, ge=0)
+    fine_tuned: FineTunedPrices | None = None
+    """What models cost that were fine-tuned from it; None: the same."""
     max_tokens: int = Field(ge=0)
     """The most tokens that one answer may have, thoughts included; 0 for embeddings."""
     context_window: int = Field(ge=1)
     """The most tokens that prompt and answer may have together."""
+    tools_reasoning_effort: str | None = None
+    """The `reasoning_effort` without which /v1/chat/completions refuses tools; None: it takes them with any."""
     supports_rag: bool = False
     """Whether it works with what a search found: tools, and a context for more than a page."""
     description: str = ""

@@ -9,7 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from batchgen.models import Usage
-from batchgen.openai_client.model_config import BATCH_DISCOUNT, ModelConfig
+from batchgen.openai_client.model_config import BATCH_DISCOUNT, FineTunedPrices, ModelConfig
 
 if TYPE_CHECKING:
     from genai_prices.types import ModelInfo
@@ -25,17 +25,21 @@ class Rates:
 
     input: Decimal
     cached_input: Decimal
+    cache_write: Decimal
+    """Input that is put into the cache."""
     output: Decimal
 
     def cost(self, usage: Usage) -> Decimal:
-        """US dollars that these tokens cost; cached input is part of input."""
+        """US dollars that these tokens cost; input from and into the cache is part of input."""
         cached = min(usage.cached_input_tokens, usage.input_tokens)  # some servers count the cached ones apart
-        full = (usage.input_tokens - cached) * self.input + cached * self.cached_input
-        return (full + usage.output_tokens * self.output) / _MILLION
+        written = min(usage.cache_write_tokens, usage.input_tokens - cached)
+        full = (usage.input_tokens - cached - written) * self.input
+        of_cache = cached * self.cached_input + written * self.cache_write
+        return (full + of_cache + usage.output_tokens * self.output) / _MILLION
 
     def times(self, factor: Decimal) -> Rates:
         """The same with all prices multiplied."""
-        return Rates(self.input * factor, self.cached_input * factor, self.output * factor)
+        return Rates(self.input * factor, self.cached_input * factor, self.cache_write * factor, self.output * factor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,7 @@ def configured_prices(config: ModelConfig, *, batch: bool) -> PriceList:
     ordinary = Rates(
         input=config.input_price_per_1m,
         cached_input=_given(config.cached_input_price_per_1m, config.input_price_per_1m),
+        cache_write=_given(config.cache_write_price_per_1m, config.input_price_per_1m),
         output=config.output_price_per_1m,
     )
     if not batch:
@@ -81,9 +86,23 @@ def configured_prices(config: ModelConfig, *, batch: bool) -> PriceList:
         Rates(
             input=_given(config.batch_input_price_per_1m, half.input),
             cached_input=_given(config.batch_cached_input_price_per_1m, half.cached_input),
+            cache_write=_given(config.batch_cache_write_price_per_1m, half.cache_write),
             output=_given(config.batch_output_price_per_1m, half.output),
         )
     )
+
+
+def fine_tuned_prices(prices: FineTunedPrices, *, batch: bool) -> PriceList:
+    """The catalogue's figures for models that were fine-tuned from one."""
+    ordinary = PriceList(
+        Rates(
+            input=prices.input_price_per_1m,
+            cached_input=_given(prices.cached_input_price_per_1m, prices.input_price_per_1m),
+            cache_write=prices.input_price_per_1m,
+            output=prices.output_price_per_1m,
+        )
+    )
+    return ordinary.times(BATCH_DISCOUNT) if batch else ordinary
 
 
 def known_prices(model: str, *, batch: bool, at: datetime | None = None) -> PriceList | None:
@@ -124,15 +143,20 @@ def _states_batch(info: ModelInfo, at: datetime) -> bool:
 
 def _as_list(stated: Any) -> PriceList:
     """Read a ModelPrice, in which a price may be missing, one number, or one with steps."""
-    named = (stated.input_mtok, stated.cache_read_mtok, stated.output_mtok)
+    named = (stated.input_mtok, stated.cache_read_mtok, stated.cache_write_mtok, stated.output_mtok)
     above = sorted({tier.start for price in named for tier in getattr(price, "tiers", ())})
     return PriceList(_rates(named, 0), tuple((start, _rates(named, start + 1)) for start in above))
 
 
-def _rates(named: tuple[Any, Any, Any], input_tokens: int) -> Rates:
-    ordinary, cached, output = (_at(price, input_tokens) for price in named)
+def _rates(named: tuple[Any, Any, Any, Any], input_tokens: int) -> Rates:
+    ordinary, cached, written, output = (_at(price, input_tokens) for price in named)
     full = _given(ordinary, Decimal(0))
-    return Rates(input=full, cached_input=_given(cached, full), output=_given(output, Decimal(0)))
+    return Rates(
+        input=full,
+        cached_input=_given(cached, full),
+        cache_write=_given(written, full),
+        output=_given(output, Decimal(0)),
+    )
 
 
 def _at(price: Any, input_tokens: int) -> Decimal | None:

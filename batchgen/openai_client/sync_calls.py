@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import uuid
 from typing import Any
 
 import orjson
-from structlog.stdlib import get_logger
 
-from batchgen.errors import Unavailable
-from batchgen.models import Endpoint, Usage
-from batchgen.openai_client.answers import Answer, read_body
+from batchgen.models import Endpoint
+from batchgen.openai_client.call_costs import record_call
 from batchgen.openai_client.errors import openai_errors
 from batchgen.openai_client.manager import OpenAIClientManager
-
-log = get_logger(__name__)
 
 _PREFIX = "/v1"
 
@@ -43,23 +38,5 @@ class SyncCalls:
             answer: Any = client.post(path, body=plain, cast_to=dict[str, Any])
         if not isinstance(answer, dict):
             return {}
-        self._track(answer, endpoint, str(body.get("model")), service, labels)
+        record_call(self._manager, answer, endpoint, service=service, model=str(body.get("model")), **labels)
         return answer
-
-    def _track(
-        self, answer: dict[str, Any], endpoint: Endpoint, model: str, service: str, labels: dict[str, str]
-    ) -> None:
-        """Have the answer's tokens recorded; where that cannot be, the answer, which is paid, is worth more."""
-        read = read_body(answer, endpoint)
-        if not isinstance(read, Answer):
-            return
-        usage = Usage(
-            input_tokens=read.input_tokens,
-            cached_input_tokens=read.cached_input_tokens,
-            output_tokens=read.output_tokens,
-        )
-        key = f"ordinary:{uuid.uuid4().hex}"  # of this call: some servers give every answer the same id
-        try:
-            self._manager.track_usage(service=service, model=model, usage=usage, key=key, batch=False, **labels)
-        except Unavailable as away:
-            log.warning("usage_not_recorded", service=service, model=model, problem=str(away), **usage.model_dump())

@@ -1,7 +1,8 @@
 """Response bodies in the shape of each endpoint, with token usage.
 
 Tokens are counted as bytes of text / 4: cheap, the same on every run, and good enough for a simulator. From 1,024
-input tokens on, half of them (in steps of 128) count as cached; reasoning models report as many reasoning tokens as
+input tokens on, half of them (in steps of 128) count as cached, and with the families whose cache writes are billed as
+many as written; reasoning models report as many reasoning tokens as
 their answer has, so that every kind of token shows up in costs.
 """
 
@@ -15,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from batchgen.simulator.answers import Answer
-from batchgen.simulator.models import REASONING_FAMILIES
+from batchgen.simulator.models import CACHE_WRITING_FAMILIES, REASONING_FAMILIES
 from batchgen.simulator.prompt_text import all_text
 
 FINGERPRINT = "fp_simulator_1"
@@ -33,18 +34,20 @@ class Usage:
     cached_tokens: int = 0
     output_tokens: int = 0
     reasoning_tokens: int = 0
+    written_tokens: int = 0
 
     def add(self, other: "Usage") -> None:
         self.input_tokens += other.input_tokens
         self.cached_tokens += other.cached_tokens
         self.output_tokens += other.output_tokens
         self.reasoning_tokens += other.reasoning_tokens
+        self.written_tokens += other.written_tokens
 
     def as_response_usage(self) -> dict[str, Any]:
         """The shape of /v1/responses, which batches use for their totals too."""
         return {
             "input_tokens": self.input_tokens,
-            "input_tokens_details": {"cached_tokens": self.cached_tokens},
+            "input_tokens_details": {"cached_tokens": self.cached_tokens, "cache_write_tokens": self.written_tokens},
             "output_tokens": self.output_tokens,
             "output_tokens_details": {"reasoning_tokens": self.reasoning_tokens},
             "total_tokens": self.input_tokens + self.output_tokens,
@@ -77,9 +80,10 @@ def build_body(endpoint: str, body: dict[str, Any], answer: Answer, unique: str)
 def _usage(body: dict[str, Any], answer: Answer, text: str) -> Usage:
     asked = tokens_of(all_text(body)) if answer.input_tokens is None else answer.input_tokens
     cached = asked // 2 // CACHE_STEP * CACHE_STEP if asked >= MIN_CACHED_PROMPT else 0
+    written = cached if body["model"].startswith(CACHE_WRITING_FAMILIES) else 0
     said = tokens_of(text) if answer.output_tokens is None else answer.output_tokens
     if is_reasoning_model(body["model"]):
-        return Usage(asked, cached, 2 * said, said)
+        return Usage(asked, cached, 2 * said, said, written)
     return Usage(asked, cached, said, 0)
 
 
@@ -110,7 +114,11 @@ def _chat_completion(body: dict[str, Any], answer: Answer, unique: str) -> Built
             "prompt_tokens": usage.input_tokens,
             "completion_tokens": usage.output_tokens,
             "total_tokens": usage.input_tokens + usage.output_tokens,
-            "prompt_tokens_details": {"cached_tokens": usage.cached_tokens, "audio_tokens": 0},
+            "prompt_tokens_details": {
+                "cached_tokens": usage.cached_tokens,
+                "cache_write_tokens": usage.written_tokens,
+                "audio_tokens": 0,
+            },
             "completion_tokens_details": {
                 "reasoning_tokens": usage.reasoning_tokens,
                 "audio_tokens": 0,

@@ -19,3 +19,9 @@ KNOWN_MODELS = tuple(
     """.split()  # noqa: SIM905 - one line a family reads better than one line a model
 )
 REASONING_FAMILIES = ("o1", "o3", "o4", "gpt-5", "gpt-6")
+NO_THINKING_WITH_TOOLS = ("gpt-5.4", "gpt-5.5", "gpt-5.6", "gpt-6")
+"""Those that take tools at /v1/chat/completions only with the reasoning_effort none."""
+THINKING_ALWAYS = ("gpt-6-astra", "gpt-6.1-sol")
+"""Those that know no reasoning_effort none."""
+CACHE_WRITING_FAMILIES = ("gpt-5.6", "gpt-6")
+"""Those that bill what they put into the cache at a price of its own."""

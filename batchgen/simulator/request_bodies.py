@@ -4,6 +4,7 @@ import re
 from typing import Any, NoReturn
 
 from batchgen.simulator.api_errors import ApiError
+from batchgen.simulator.models import NO_THINKING_WITH_TOOLS, THINKING_ALWAYS
 from batchgen.simulator.strict_schema import check_strict
 
 ROLES = ("system", "user", "assistant", "tool", "developer", "function")
@@ -49,10 +50,28 @@ def _check_chat(body: dict[str, Any]) -> None:
         _refuse_empty("messages")
     for index, message in enumerate(messages):
         _check_message(message, f"messages[{index}]")
+    _check_effort(body)
     _check_limit(body, "max_tokens")
     _check_limit(body, "max_completion_tokens")
     if body.get("response_format") is not None:
         _check_format(body["response_format"], "response_format")
+
+
+def _check_effort(body: dict[str, Any]) -> None:
+    """The model is checked elsewhere, and may be anything."""
+    model, effort = str(body.get("model")), body.get("reasoning_effort")
+    if effort == "none" and model.startswith(THINKING_ALWAYS):
+        _refuse(
+            f"Unsupported value: 'reasoning_effort' does not support 'none' with the model '{model}'.",
+            "reasoning_effort",
+            "unsupported_value",
+        )
+    if body.get("tools") and effort != "none" and model.startswith(NO_THINKING_WITH_TOOLS):
+        _refuse(
+            f"Function tools with reasoning_effort are not supported for {model} in /v1/chat/completions. "
+            "To use function tools, use /v1/responses or set reasoning_effort to 'none'.",
+            "reasoning_effort",
+        )
 
 
 def _check_responses(body: dict[str, Any]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Literal
@@ -11,7 +11,7 @@ from typing import Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from batchgen.errors import InvalidSetting
+from batchgen.errors import InvalidSetting, UnknownModel
 from batchgen.models import Job
 from batchgen.money import nano
 from batchgen.openai_client.catalog import ModelCatalog
@@ -27,9 +27,9 @@ class CapRule(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     max_usd: Decimal = Field(gt=0)
-    job: str | None = None
-    data_type: str | None = None
-    model: str | None = None
+    job: str | None = Field(None, min_length=1)
+    data_type: str | None = Field(None, min_length=1)
+    model: str | None = Field(None, min_length=1)
     per: Literal["month", "ever"] | None = None
     """Each calendar month in UTC (the default), or all time (the default and only one for a job)."""
 
@@ -71,8 +71,8 @@ class Budgets:
         self._path = path
         self._catalog = catalog
 
-    def of_job(self, job: Job) -> list[Cap]:
-        """The caps that the batches of a job count against. Raises InvalidSetting."""
+    def of_job(self, job: Job, now: datetime) -> list[Cap]:
+        """The caps that what a job sends now counts against. Raises InvalidSetting."""
         names = {
             "all": "",
             "job": job.job_id,
@@ -80,12 +80,12 @@ class Budgets:
             "model": self._catalog.facts(job.model).model_id,
         }
         rules = [rule for rule in self._rules() if names[rule.scope[0]] == self._named(*rule.scope)]
-        return _strictest([*rules, *_own(job)])
+        return _strictest([*rules, *_own(job)], now)
 
-    def all(self, jobs: Sequence[Job] = ()) -> list[Cap]:
+    def all(self, jobs: Sequence[Job], now: datetime) -> list[Cap]:
         """Every cap of the file, and those of these jobs. Raises InvalidSetting."""
         own = [rule for job in jobs for rule in _own(job)]
-        return _strictest([*self._rules(), *own])
+        return _strictest([*self._rules(), *own], now)
 
     def _named(self, scope: Scope, name: str) -> str:
         """A model by the catalogue's own id; raises UnknownModel."""
@@ -96,14 +96,13 @@ class Budgets:
             return []
         try:
             given = yaml.safe_load(self._path.read_text(encoding="utf-8")) or {}
-            rules = _BudgetFile.model_validate(given).caps
-        except (OSError, yaml.YAMLError, ValidationError, UnicodeDecodeError) as error:
+            return [self._as_known(rule) for rule in _BudgetFile.model_validate(given).caps]
+        except (OSError, yaml.YAMLError, ValidationError, UnicodeDecodeError, RecursionError, UnknownModel) as error:
             problem = " ".join(str(error).split())
             raise InvalidSetting(variable="BATCHGEN_BUDGETS", problem=problem) from error
-        return [
-            rule if rule.model is None else rule.model_copy(update={"model": self._named("model", rule.model)})
-            for rule in rules
-        ]
+
+    def _as_known(self, rule: CapRule) -> CapRule:
+        return rule if rule.model is None else rule.model_copy(update={"model": self._named("model", rule.model)})
 
 
 def _own(job: Job) -> Iterator[CapRule]:
@@ -111,7 +110,7 @@ def _own(job: Job) -> Iterator[CapRule]:
         yield CapRule(job=job.job_id, max_usd=job.max_cost_usd)
 
 
-def _strictest(rules: Sequence[CapRule]) -> list[Cap]:
+def _strictest(rules: Sequence[CapRule], now: datetime) -> list[Cap]:
     """One cap for each sum: where several are given, the lowest."""
-    caps = sorted((rule.cap(datetime.now(UTC)) for rule in rules), key=lambda cap: -cap.nano)
+    caps = sorted((rule.cap(now) for rule in rules), key=lambda cap: -cap.nano)
     return list({cap.account: cap for cap in caps}.values())

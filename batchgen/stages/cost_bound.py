@@ -26,11 +26,12 @@ class NoBound(Exception):
 
 
 def most_cost(requests: Path, count_tokens: Callable[[bytes], int], prices: PriceList) -> Decimal:
-    """US dollars at batch price for all input, none of it cached, and all the output allowed; raises NoBound."""
+    """US dollars at batch price for all input, put into the cache, and all the output allowed; raises NoBound."""
     meter = Meter(prices)
     for line in lines(requests):
         request = orjson.loads(line)
-        meter.add(count_tokens(line), output=_most_output(request))
+        tokens = count_tokens(line)
+        meter.add(tokens, output=_most_output(request), written=tokens)
     return meter.cost
 
 

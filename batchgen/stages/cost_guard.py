@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -17,6 +18,7 @@ from batchgen.stages.intake import Prepared
 from batchgen.stages.state_objects import StateObjects
 from batchgen.stages.workspace import Workspace
 from batchgen.storage.batch_ids import BatchIdManager
+from batchgen.storage.cost_entries import month_of
 from batchgen.storage.lease import Lease
 
 
@@ -31,20 +33,22 @@ class CostGuard:
         workspace: Workspace,
         catalog: ModelCatalog,
         budgets: Budgets,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """Take the connections and the caps."""
+        """Take the connections, the caps and the clock."""
         self._ids = ids
         self._objects = objects
         self._workspace = workspace
         self._catalog = catalog
         self._budgets = budgets
+        self._now = now
 
     def bounded(self, prepared: Prepared) -> list[Batch]:
         """The batches of a new job, each with the most it can cost where a cap applies.
 
         Raises CapTooSmall for one that could never be sent, NoCostBound, InvalidSetting.
         """
-        caps = self._budgets.of_job(prepared.job)
+        caps = self._budgets.of_job(prepared.job, self._now())
         if not caps:
             return prepared.batches
         lowest = min(caps, key=lambda cap: cap.nano)
@@ -62,19 +66,24 @@ class CostGuard:
         return bounded
 
     def reserved(self, batch: Batch, lease: Lease) -> Batch:
-        """The batch with the most it can cost counted against the caps; raises CapReached, NoCostBound."""
-        caps = self._budgets.of_job(self._ids.get_job(batch.job_id))
-        if not caps or batch.current.reserved_at is not None:
+        """The batch with the most it can cost counted against the caps; raises CapReached, NoCostBound.
+
+        One that was held up since another month, and not sent, counts against the caps of this one.
+        """
+        now, current = self._now(), batch.current
+        caps = self._budgets.of_job(self._ids.get_job(batch.job_id), now)
+        since = current.reserved_at
+        if not caps or (since is not None and (current.sent_at is not None or month_of(since) == month_of(now))):
             return batch
         if batch.current.most_cost_usd is None:
             with self._workspace.folder(batch.batch_id) as folder:
                 most = self._most(batch, self._objects.get_requests(batch, folder), caps[0].label)
             batch = self._ids.save(batch.with_current(most_cost_usd=most), lease)
-        return self._ids.save(batch.with_current(reserved_at=datetime.now(UTC)), lease, caps=caps)
+        return self._ids.save(batch.with_current(reserved_at=now), lease, caps=caps)
 
     def has_room(self, batch: Batch) -> bool:
         """Whether the caps have room by now for a batch that they held back."""
-        caps = self._budgets.of_job(self._ids.get_job(batch.job_id))
+        caps = self._budgets.of_job(self._ids.get_job(batch.job_id), self._now())
         most = batch.current.most_cost_usd
         if most is None:
             return not caps

@@ -36,17 +36,25 @@ class CostRecorder:
         self._now = now
 
     def record(
-        self, *, service: str, model: str, usage: Usage, cost_usd: Decimal, key: str, **labels: str | bool
+        self,
+        *,
+        service: str,
+        model: str,
+        usage: Usage,
+        cost_usd: Decimal,
+        key: str,
+        simulated: bool = False,
+        **labels: str,
     ) -> None:
-        """Book a call; `key` makes it count once. Labels that count: job_id, data_type, simulated.
+        """Book a call; `key` makes it count once. Labels that count: job_id, data_type.
 
         The answer is there and paid for, so nothing is raised where S3 or Redis is away: the log keeps the figures.
         """
         entry = CostEntry(
             service=service,
             key=key,
-            job_id=str(labels.get("job_id", "")),
-            data_type=str(labels.get("data_type", "")),
+            job_id=labels.get("job_id", ""),
+            data_type=labels.get("data_type", ""),
             model=model,
             catalog_model=self._catalog.facts(model).model_id,
             day=self._now().date(),
@@ -54,7 +62,7 @@ class CostRecorder:
             answers=1,
             usage=usage,
             cost_usd=cost_usd,
-            simulated=bool(labels.get("simulated", False)),
+            simulated=simulated,
         )
         try:
             self._ids.book(self._objects.put_call(entry))

@@ -73,9 +73,9 @@ def estimate(
         input_tokens_error=counted.error,
         output_tokens=expected,
         output_tokens_most=most,
-        cost_usd=cost_of(prices, counted, expected or 0),
-        ordinary_cost_usd=cost_of(catalog.prices(job.model, batch=False), counted, expected or 0),
-        most_cost_usd=None if most is None else cost_of(prices, counted, most),
+        cost_usd=cost_of(prices, counted, requests, expected or 0),
+        ordinary_cost_usd=cost_of(catalog.prices(job.model, batch=False), counted, requests, expected or 0),
+        most_cost_usd=None if most is None else cost_of(prices, counted, requests, most, written=True),
     )
 
 
@@ -91,8 +91,15 @@ def _most_output(files: list[BatchFile]) -> int | None:
     return most
 
 
-def cost_of(prices: PriceList, counted: CountedTokens, output_tokens: int) -> Decimal:
-    """US dollars; the input of a large request may cost the higher price."""
-    large = (prices.cost(Usage(input_tokens=tokens)) for tokens in counted.large)
-    small = Usage(input_tokens=counted.small, output_tokens=output_tokens)
+def cost_of(
+    prices: PriceList, counted: CountedTokens, requests: int, output_tokens: int, *, written: bool = False
+) -> Decimal:
+    """US dollars, all input put into the cache if `written`; a large request may cost the higher price."""
+
+    def usage(tokens: int, output: int) -> Usage:
+        return Usage(input_tokens=tokens, cache_write_tokens=tokens if written else 0, output_tokens=output)
+
+    each = output_tokens // requests if counted.large else 0  # of large requests: as much as of any other
+    large = (prices.cost(usage(tokens, each)) for tokens in counted.large)
+    small = usage(counted.small, output_tokens - each * len(counted.large))
     return prices.base.cost(small) + sum(large, Decimal(0))

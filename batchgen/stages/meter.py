@@ -16,27 +16,38 @@ class Meter:
         """Start at nothing."""
         self._prices = prices
         self._step = math.inf if prices.first_step is None else prices.first_step
-        self._input = self._cached = self._output = self._reasoning = 0
+        self._input = self._cached = self._output = self._reasoning = self._written = 0
         self._large = Usage()
         self._large_cost = Decimal(0)
 
-    def add(self, input_tokens: int, cached: int = 0, output: int = 0, reasoning: int = 0) -> None:
+    def add(self, input_tokens: int, cached: int = 0, output: int = 0, reasoning: int = 0, written: int = 0) -> None:
         """Count one request. Most are small, and called for each answer of a batch: so they only add numbers."""
         if input_tokens <= self._step:
             self._input += input_tokens
             self._cached += cached
             self._output += output
             self._reasoning += reasoning
+            self._written += written
             return
         usage = Usage(
-            input_tokens=input_tokens, cached_input_tokens=cached, output_tokens=output, reasoning_tokens=reasoning
+            input_tokens=input_tokens,
+            cached_input_tokens=cached,
+            cache_write_tokens=written,
+            output_tokens=output,
+            reasoning_tokens=reasoning,
         )
         self._large += usage
         self._large_cost += self._prices.cost(usage)
 
     def add_usage(self, usage: Usage) -> None:
         """Count one request."""
-        self.add(usage.input_tokens, usage.cached_input_tokens, usage.output_tokens, usage.reasoning_tokens)
+        self.add(
+            usage.input_tokens,
+            usage.cached_input_tokens,
+            usage.output_tokens,
+            usage.reasoning_tokens,
+            usage.cache_write_tokens,
+        )
 
     @property
     def usage(self) -> Usage:
@@ -52,6 +63,7 @@ class Meter:
         return Usage(
             input_tokens=self._input,
             cached_input_tokens=self._cached,
+            cache_write_tokens=self._written,
             output_tokens=self._output,
             reasoning_tokens=self._reasoning,
         )

@@ -262,7 +262,13 @@ class _Judge:
     def _count(self, answer: Answer) -> None:
         self.answers += 1
         self.simulated = self.simulated or answer.simulated
-        self._meter.add(answer.input_tokens, answer.cached_input_tokens, answer.output_tokens, answer.reasoning_tokens)
+        self._meter.add(
+            answer.input_tokens,
+            answer.cached_input_tokens,
+            answer.output_tokens,
+            answer.reasoning_tokens,
+            answer.cache_write_tokens,
+        )
 
 
 def _dry_iterations(batch: Batch, index: AnswerIndex) -> int:

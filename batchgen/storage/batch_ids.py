@@ -42,6 +42,8 @@ from batchgen.storage.redis_errors import redis_errors
 
 PAGE = 100
 NO_EPOCH = ""
+_MOST_EXACT = 2**53
+"""Nano-dollars that Lua's numbers hold exactly, 9 million dollars: a cap above caps nothing."""
 _LEARNT_LIMIT_S = 24 * 60 * 60
 """How long a limit that a refusal stated is believed: accounts rise to higher tiers."""
 _LOOK_AGAIN_S = 0.1
@@ -399,7 +401,8 @@ class BatchIdManager:
         ]
         values = [lease.token, before, batch.status, batch.model_dump_json(), "" if due is None else due]
         values += [self._epoch(), batch.batch_id, _enqueued(batch), enqueued_limit or ""]
-        values += [_entries(batch), orjson.dumps([[cap.account, cap.nano] for cap in caps]).decode()]
+        limits = [[cap.account, min(cap.nano, _MOST_EXACT)] for cap in caps]
+        values += [_entries(batch), orjson.dumps(limits).decode()]
         with redis_errors():
             answer: list[Any] = self._write_batch(keys=keys, args=values)
         match answer:

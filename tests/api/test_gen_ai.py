@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
@@ -14,6 +15,7 @@ from pipeline import Pipeline, StartPipeline
 from batchgen.api.background import BackgroundWork
 from batchgen.data_types.declared.declaration import parse_declaration
 from batchgen.lifecycle import BatchStatus
+from batchgen.models import Usage
 from batchgen.money import dollars
 from batchgen.simulator import Answer, AnswerRequest
 
@@ -189,6 +191,37 @@ def test_a_draft_that_cannot_be_run_is_corrected(start: Start, answer: Any, told
     assert told in failed.json()["error"]["message"]
 
 
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{{ name }}{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}",
+        "{{ name }}{{ 'x' * 10 ** 11 }}",
+        "{{ name }}{% macro again() %}{{ again() }}{% endmacro %}{{ again() }}",
+    ],
+    ids=["without end", "without bounds", "in itself"],
+)
+def test_a_template_that_takes_too_much_is_corrected_while_others_are_answered(start: Start, template: str) -> None:
+    with start(said(DRAFT | {"template": template}, DRAFT)) as (api, _), ThreadPoolExecutor() as threads:
+        built = threads.submit(api.post, "/strategies", json={"description": "texts", "sample": SAMPLE})
+        assert api.get("/models", timeout=5).status_code == 200
+        assert built.result().json()["tries"] == 2
+
+
+@pytest.mark.parametrize(("model", "room"), [("gpt-4o-mini", 2_000), ("gpt-5-mini", 27_000)])
+def test_a_model_that_thinks_has_room_for_it_beside_its_answer(start: Start, model: str, room: int) -> None:
+    """What it thinks counts against the limit, and would leave an answer that was paid for cut off."""
+    seen = []
+
+    def script(request: AnswerRequest) -> Answer:
+        seen.append(request.body["max_completion_tokens"])
+        return Answer(dumped(DRAFT))
+
+    with start(script) as (api, _):
+        asked = {"description": "texts", "sample": SAMPLE, "model_id": model}
+        assert api.post("/strategies", json=asked).status_code == 200
+    assert seen == [room]
+
+
 # Reports
 
 
@@ -312,6 +345,16 @@ def test_what_was_said_before_is_known(start: Start) -> None:
     assert seen == [["I have 14 mugs.", "Good.", "How many?"]]
 
 
+def test_every_model_of_the_chat_is_asked_so_that_it_takes_tools(start: Start) -> None:
+    with start() as (api, _):
+        allowed = [model["model_id"] for model in api.get("/models/chat_ops").json()["allowed_models"]]
+        for model in allowed:
+            told = api.post("/chat", json={"message": "List the newest jobs.", "model_id": model})
+            assert (told.status_code, told.json().get("looked_up")) == (200, ["list_jobs"]), (model, told.text)
+    assert {"gpt-4o", "gpt-5.6-sol", "gpt-6-sol"} <= set(allowed)
+    assert not {"gpt-6-astra", "gpt-6.1-sol"} & set(allowed)
+
+
 def test_two_models_stand_side_by_side(start: Start) -> None:
     with start(said("gpt-4o costs 2.5, gpt-4o-mini 0.15 a million tokens.")) as (api, _):
         compare = {"kind": "models", "left": "gpt-4o", "right": "gpt-4o-mini"}
@@ -333,7 +376,36 @@ def test_two_jobs_and_two_strategies_stand_side_by_side(start: Start) -> None:
         compare = {"kind": "strategies", "left": drafted, "right": drafted.replace("gpt", "gpt")}
         told = api.post("/chat", json={"compare": compare}).json()
         assert all(row["left"] == row["right"] for row in told["comparison"]["rows"])
-        assert api.post("/chat", json={"compare": compare | {"left": "- 1"}}).status_code == 400
+        for broken in ("- 1", "[" * 50_000, drafted.replace("prompt:", f"prompt: '{'{{' + '(' * 5_000}'\ncolour:")):
+            assert api.post("/chat", json={"compare": compare | {"left": broken}}).status_code == 400
+
+
+# What it costs
+
+
+def completion(message: Any, *, reasoning: int = 0) -> Answer:
+    """An answer of a server that gives all of them one id, and what it billed for it."""
+    usage = {
+        "prompt_tokens": 100,
+        "completion_tokens": 20,
+        "completion_tokens_details": {"reasoning_tokens": reasoning},
+    }
+    body = {"id": "chatcmpl-0", "choices": [{"message": message}], "usage": usage, "system_fingerprint": "fp_simulator"}
+    return Answer(body=body, input_tokens=100, output_tokens=20)
+
+
+def test_every_call_of_the_services_is_booked_as_it_was_billed(start: Start) -> None:
+    fine = completion({"content": "Nothing is stored."}, reasoning=15)
+    unreadable = completion(None)
+    with start(said(fine, fine, unreadable)) as (api, pipeline):
+        statuses = [api.post("/chat", json={"message": "hello"}).status_code for _ in range(3)]
+        billed = pipeline.simulator.control.billing()
+        entries = list(pipeline.services.ids.costs())
+    assert statuses == [200, 200, 502]
+    booked = sum((entry.usage for entry in entries), Usage())
+    assert (booked.input_tokens, booked.output_tokens) == (billed["input_tokens"], billed["output_tokens"]) == (300, 60)
+    assert booked.reasoning_tokens == 30
+    assert {(entry.service, entry.simulated) for entry in entries} == {("chat_ops", True)}
 
 
 # What the model's side does
@@ -353,6 +425,18 @@ def test_two_jobs_and_two_strategies_stand_side_by_side(start: Start) -> None:
 def test_what_the_server_says_wrong_is_told(start: Start, answer: Answer, status: int) -> None:
     with start(lambda _: answer) as (api, _):
         assert api.post("/chat", json={"message": "hello"}).status_code == status
+
+
+@pytest.mark.parametrize(("status", "told"), [(401, 502), (404, 502), (500, 503)])
+def test_the_key_that_a_server_repeats_is_not_passed_on(start: Start, status: int, told: int) -> None:
+    key = "sk-secret-of-the-team"
+    with start(OPENAI_API_KEY=key) as (api, pipeline):
+        message = f"Incorrect API key provided: {key}. Find yours on the account page."
+        pipeline.simulator.control.fault("chat.completions", "error", status=status, message=message, times="always")
+        failed = api.post("/chat", json={"message": "hello"})
+    assert failed.status_code == told
+    assert "Incorrect API key provided: ***." in failed.json()["error"]["message"]
+    assert key not in failed.text
 
 
 def test_a_server_that_is_away_or_refuses_the_key_is_told(start: Start) -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import httpx
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
 from pipeline import StartPipeline
 
 from batchgen.api.background import BackgroundWork
+from batchgen.api.problems import add_problem_handlers
 
 from .receiver import SECRET, Receiver, serving
 
@@ -44,6 +47,27 @@ def test_the_process_answers_though_all_is_away(start_pipeline: StartPipeline, b
         figures = httpx.get(f"{receiver.url}/metrics", timeout=20)
     assert figures.status_code == 200
     assert "batchgen_batches{" not in figures.text
+
+
+def test_methods_that_somebody_makes_up_are_counted_as_one(receiver: Receiver) -> None:
+    for method in ("MADE", "UP"):
+        assert httpx.request(method, f"{receiver.url}/health").status_code == 405
+    figures = httpx.get(f"{receiver.url}/metrics").text
+    assert 'batchgen_http_requests_total{method="other",route="/health",status="405"} 2.0' in figures
+    assert "MADE" not in figures
+
+
+def test_a_defect_is_told_in_the_form_of_every_other_error() -> None:
+    app = FastAPI()
+    add_problem_handlers(app)
+
+    @app.get("/")
+    def broken() -> None:
+        raise RuntimeError("sk-secret")
+
+    told = TestClient(app, raise_server_exceptions=False).get("/")
+    assert (told.status_code, told.json()["error"]["code"]) == (500, "internal_error")
+    assert "secret" not in told.text
 
 
 def test_requests_and_batches_are_counted(receiver: Receiver) -> None:

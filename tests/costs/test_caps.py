@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,17 @@ from faults.workers import crowd
 from pipeline import Pipeline, StartPipeline
 from waiting import wait_until
 
-from batchgen.errors import CapTooSmall, InvalidSetting, NoCostBound
+from batchgen.errors import CapReached, CapTooSmall, InvalidSetting, NoCostBound
 from batchgen.lifecycle import BatchStatus
-from batchgen.models import Batch, Job
+from batchgen.models import Batch, Endpoint, Job, Prompt, Usage
+from batchgen.money import NANO
+from batchgen.openai_client.catalog import ModelCatalog
 from batchgen.simulator import Answer
+from batchgen.stages.cost_bound import most_cost
+from batchgen.stages.cost_guard import CostGuard
+from batchgen.stages.state_objects import StateObjects
 from batchgen.stages.waiting import waits
+from batchgen.storage.cost_entries import account
 from costs.ledger_checks import MOST_OUTPUT, assert_ledger_is_the_bill, billed, capped, installation, price, spent
 
 PROCESSES = 8
@@ -120,6 +127,15 @@ def test_a_job_has_a_cap_of_its_own_that_can_be_raised(start_pipeline: StartPipe
     assert_ledger_is_the_bill(pipeline)
 
 
+def test_what_is_reserved_is_never_less_than_the_bill_though_all_input_is_put_into_the_cache(tmp_path: Path) -> None:
+    requests = tmp_path / "requests.jsonl"
+    prompt = Prompt([{"role": "user", "content": "hello"}], max_output_tokens=MOST_OUTPUT)
+    requests.write_bytes(prompt.line("job:0", "gpt-6-sol", Endpoint.CHAT))
+    prices = ModelCatalog.load().prices("gpt-6-sol", batch=True)
+    dearest = Usage(input_tokens=1_000, cache_write_tokens=1_000, output_tokens=MOST_OUTPUT)
+    assert most_cost(requests, lambda _: 1_000, prices) == prices.cost(dearest) > prices.cost(Usage(input_tokens=1_000))
+
+
 def test_a_batch_that_no_room_could_ever_hold_is_refused_at_once(start_pipeline: StartPipeline, tmp_path: Path) -> None:
     pipeline = installation(start_pipeline, tmp_path)
     with pytest.raises(CapTooSmall, match="--max-output-tokens") as refused:
@@ -140,6 +156,46 @@ def test_what_cannot_be_counted_cannot_be_capped(start_pipeline: StartPipeline, 
     source = pipeline.source([{"messages": [{"role": "user", "content": [picture]}]}])
     with pytest.raises(NoCostBound, match="more than text"):
         pipeline.services.processor.create_job(capped(source, max_cost_usd=Decimal(100)))
+
+
+NOVEMBER, DECEMBER = datetime(2026, 11, 30, 23, 59, 59, tzinfo=UTC), datetime(2026, 12, 1, tzinfo=UTC)
+
+
+def guard(pipeline: Pipeline, *moments: datetime) -> CostGuard:
+    """One whose clock shows these."""
+    services = pipeline.services
+    return CostGuard(
+        ids=services.ids,
+        objects=StateObjects(services.uploads, installation=services.settings.redis_prefix),
+        workspace=services.workspace,
+        catalog=services.catalog,
+        budgets=services.budgets,
+        now=iter(moments).__next__,
+    )
+
+
+def spent_in(pipeline: Pipeline, month: str) -> Decimal:
+    [amount] = pipeline.services.ids.sums([account("all", "", month)])
+    return amount / NANO
+
+
+def test_a_month_that_ends_while_a_batch_is_reserved_does_not_open_the_next_ones_cap(
+    start_pipeline: StartPipeline, tmp_path: Path
+) -> None:
+    path = budget_file(tmp_path, "max_usd: 1000")
+    pipeline = installation(start_pipeline, tmp_path, BATCHGEN_BUDGETS=path)
+    [job] = jobs(pipeline, 1)
+    most = most_of(pipeline, job)
+    with pipeline.services.ids.lease(job.batch_ids[0]) as lease:
+        batch = guard(pipeline, NOVEMBER, DECEMBER).reserved(pipeline.services.ids.get(job.batch_ids[0]), lease)
+        assert (spent_in(pipeline, "2026-11"), spent_in(pipeline, "2026-12")) == (most, Decimal(0))
+        budget_file(tmp_path, f"max_usd: {most / 2}")
+        assert guard(pipeline, NOVEMBER).reserved(batch, lease) == batch
+        with pytest.raises(CapReached, match="2026-12"):
+            guard(pipeline, DECEMBER).reserved(batch, lease)
+        budget_file(tmp_path, f"max_usd: {most}")
+        guard(pipeline, DECEMBER).reserved(batch, lease)
+    assert (spent_in(pipeline, "2026-11"), spent_in(pipeline, "2026-12")) == (Decimal(0), most)
 
 
 def test_a_refused_create_call_gives_the_room_back(start_pipeline: StartPipeline, tmp_path: Path) -> None:
@@ -171,7 +227,26 @@ def test_what_may_have_been_sent_stays_reserved_and_is_there_again_after_a_loss_
     assert_ledger_is_the_bill(again)
 
 
-@pytest.mark.parametrize("cap", ["max_usd: 0", "job: a, per: month, max_usd: 1", "job: a, model: b, max_usd: 1"])
+def test_a_cap_of_more_than_anybody_has_caps_nothing(start_pipeline: StartPipeline, tmp_path: Path) -> None:
+    path = budget_file(tmp_path, "max_usd: 99999999999999")
+    pipeline = installation(start_pipeline, tmp_path, say_much, BATCHGEN_BUDGETS=path)
+    [job] = jobs(pipeline, 1)
+    pipeline.services.advance(job.job_id)
+    assert state_of(pipeline, [job])[0].status is BatchStatus.READY_FOR_REVIEW
+
+
+@pytest.mark.parametrize(
+    "cap",
+    [
+        "max_usd: 0",
+        "job: a, per: month, max_usd: 1",
+        "job: a, model: b, max_usd: 1",
+        "model: gpt-x-2027, max_usd: 1",
+        "data_type: '', max_usd: 1",
+        "max_usd: .nan",
+        f"max_usd: {'[' * 5_000}",
+    ],
+)
 def test_a_budget_file_that_cannot_be_used_stops_the_job_before_it_is_recorded(
     start_pipeline: StartPipeline, tmp_path: Path, cap: str
 ) -> None:

@@ -107,9 +107,20 @@ def test_reasoning_tokens_are_counted_as_a_part_of_the_output(pipeline: Pipeline
     assert 0 < batch.usage.reasoning_tokens < batch.usage.output_tokens
 
 
+@pytest.mark.parametrize("endpoint", ["/v1/chat/completions", "/v1/responses"])
+def test_tokens_put_into_the_cache_are_booked_at_their_price(pipeline: Pipeline, endpoint: str) -> None:
+    rows = [{"id": "long", "prompt": "word " * 2_000}]
+    batch = pipeline.run(pipeline.source(rows), model="gpt-6-luna", endpoint=endpoint)
+    usage = batch.usage
+    assert 0 < usage.cache_write_tokens < usage.input_tokens
+    plain = usage.input_tokens - usage.cached_input_tokens - usage.cache_write_tokens
+    of_cache = usage.cached_input_tokens * Decimal("0.005") + usage.cache_write_tokens * Decimal("0.0625")
+    assert batch.cost_usd == (plain * Decimal("0.05") + of_cache + usage.output_tokens * Decimal("0.25")) / 1_000_000
+
+
 def test_each_request_has_its_own_price_step() -> None:
     """Many small requests cost what each costs, though their sum is beyond the step; a large one costs more."""
-    one, two = (Rates(each, each, each) for each in (Decimal(1_000_000), Decimal(2_000_000)))
+    one, two = (Rates(each, each, each, each) for each in (Decimal(1_000_000), Decimal(2_000_000)))
     meter = Meter(PriceList(one, ((272_000, two),)))
     for _ in range(10):
         meter.add(100_000)

@@ -64,6 +64,7 @@ def test_days_narrow_it(configured: Pipeline, run: Run) -> None:
     [row] = run("costs", "--by", "day", "--json").document["rows"]
     assert run("costs", "--since", row["day"], "--until", row["day"], "--json").document["total"]["answers"] == 2
     assert run("costs", "--until", "2020-01-01", "--json").document["rows"] == []
+    assert run("costs", "--since", "2026-12-01", "--until", "2026-11-01", "--json").code == 2
 
 
 def test_csv_holds_the_rows(configured: Pipeline, run: Run) -> None:

@@ -39,7 +39,13 @@ def test_the_documented_fields_are_there() -> None:
     summary = summary_of(completed())
     assert summary.keys() >= DOCUMENTED
     assert summary["batches"][0].keys() >= DOCUMENTED_OF_A_BATCH
-    assert summary["usage"].keys() == {"input_tokens", "cached_input_tokens", "output_tokens", "reasoning_tokens"}
+    assert summary["usage"].keys() == {
+        "input_tokens",
+        "cached_input_tokens",
+        "cache_write_tokens",
+        "output_tokens",
+        "reasoning_tokens",
+    }
 
 
 def test_counts_of_all_batches_add_up_to_the_records() -> None:

@@ -124,6 +124,18 @@ def test_in_batches_cached_input_is_not_halved_again_where_openai_does_not(catal
     assert catalog.batch_cost("gpt-4o-mini", cached) == Decimal("0.075")
 
 
+@pytest.mark.parametrize(("batch", "cost"), [(False, "2.5"), (True, "1.25")])
+def test_what_is_put_into_the_cache_costs_more_than_other_input(
+    catalog: ModelCatalog, *, batch: bool, cost: str
+) -> None:
+    """A quarter more since GPT-5.6 (OpenAI's price table, in genai-prices as cache_write_mtok)."""
+    written = Usage(input_tokens=1_000_000, cache_write_tokens=1_000_000)
+    assert catalog.price("gpt-6-sol", written, batch=batch, largest=1) == Decimal(cost)
+    half = Usage(input_tokens=1_000_000, cached_input_tokens=500_000, cache_write_tokens=500_000)
+    assert catalog.price("gpt-6-sol", half, batch=False, largest=1) == Decimal("0.1") + Decimal("1.25")
+    assert catalog.price("gpt-4o", written, batch=False) == Decimal("2.5")
+
+
 def test_more_cached_tokens_than_input_count_as_all_of_it(catalog: ModelCatalog) -> None:
     odd = Usage(input_tokens=1_000_000, cached_input_tokens=2_000_000)
     assert catalog.batch_cost("gpt-4o-mini", odd) == Decimal("0.075")
@@ -157,12 +169,36 @@ def test_a_price_has_its_day(catalog: ModelCatalog) -> None:
 
 
 def test_a_price_that_genai_prices_lacks_comes_from_the_model(catalog: ModelCatalog) -> None:
-    assert catalog.batch_cost("ft:gpt-4o-mini:our-team::abc", MILLION) == Decimal("0.375")
     assert catalog.batch_cost("gpt-6-sol-2030-01-01", MILLION, largest=1) == Decimal(6)
 
 
-def test_a_fine_tuned_model_has_its_own_price_where_it_is_known(catalog: ModelCatalog) -> None:
-    assert catalog.batch_cost("ft:gpt-4o-mini-2024-07-18:our-team::abc", MILLION) == Decimal("0.75")
+@pytest.mark.parametrize(
+    ("tuned_from", "cost"),
+    [
+        ("gpt-4o-mini-2024-07-18", "1.5"),
+        ("gpt-4o-mini", "1.5"),
+        ("gpt-4o-2024-08-06", "18.75"),
+        ("gpt-3.5-turbo", "9"),
+        ("gpt-4.1-2025-04-14", "15"),
+        ("gpt-4.1-mini-2025-04-14", "4"),
+        ("gpt-4.1-nano-2025-04-14", "1"),
+        ("o4-mini-2025-04-16", "20"),
+    ],
+)
+def test_a_fine_tuned_model_has_its_own_price(catalog: ModelCatalog, tuned_from: str, cost: str) -> None:
+    """OpenAI's price table, section fine-tuning: genai-prices has the GPT-4o ones, litellm 1.110 all of them."""
+    model = f"ft:{tuned_from}:our-team::abc"
+    assert catalog.ordinary_cost(model, MILLION) == Decimal(cost)
+    assert catalog.batch_cost(model, MILLION) == Decimal(cost) / 2
+
+
+def test_the_users_own_fine_tuned_model_is_known_by_its_whole_id(own_file: Path) -> None:
+    model = "ft:gpt-4.1-mini-2025-04-14:our-team::abc"
+    own_file.write_text(OWN.replace("house-model", f'"{model}"'), encoding="utf-8")
+    catalog = ModelCatalog.load(own_file)
+    assert catalog.get(model).model_id == model
+    assert catalog.batch_cost(model, MILLION) == Decimal("2.5")
+    assert catalog.get("ft:gpt-4.1-mini-2025-04-14:another::abc").model_id == "gpt-4.1-mini"
 
 
 def test_the_users_own_file_adds_models(own_file: Path) -> None:

@@ -146,6 +146,15 @@ def test_what_cannot_be_asked_for_chat_completions_is_not_a_chat_model(catalog: 
     assert no_chat == pro | embedding
 
 
+def test_chat_completions_takes_tools_of_these_models_without_thoughts_alone(catalog: ModelCatalog) -> None:
+    """OpenAI's answer since GPT-5.4: "To use function tools, use /v1/responses or set reasoning_effort to 'none'."."""
+    thinking = {"gpt-6-astra", "gpt-6.1-sol"}  # which refuse that value (their model pages)
+    since = {each.model_id for each in catalog if each.model_id.startswith(("gpt-5.4", "gpt-5.5", "gpt-5.6", "gpt-6"))}
+    chat = {each for each in since if catalog.facts(each).can(ModelCapability.CHAT)}
+    told = {each.model_id: each.tools_reasoning_effort for each in catalog if each.tools_reasoning_effort is not None}
+    assert told == dict.fromkeys(chat - thinking, "none")
+
+
 @pytest.mark.parametrize(
     ("input_tokens", "max_output_tokens", "fits"),
     [(100_000, None, True), (111_616, None, True), (111_617, None, False), (127_000, 1_000, True), (1, 16_385, False)],

@@ -22,7 +22,7 @@ from batchgen.openai_client.clients import clients, close_clients
 from batchgen.openai_client.manager import OpenAIClientManager
 from batchgen.openai_client.policies import ModelPolicies
 from batchgen.openai_client.sync_calls import SyncCalls
-from batchgen.simulator import SimulatorControl, SimulatorServer
+from batchgen.simulator import Answer, SimulatorControl, SimulatorServer
 
 QUESTION = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "Hello?"}]}
 
@@ -48,10 +48,22 @@ class Recorded:
     calls: dict[str, dict[str, Any]] = field(default_factory=dict)
     away: bool = False
 
-    def record(self, *, service: str, model: str, usage: Usage, cost_usd: Decimal, key: str, **labels: str) -> None:
+    def record(
+        self,
+        *,
+        service: str,
+        model: str,
+        usage: Usage,
+        cost_usd: Decimal,
+        key: str,
+        simulated: bool = False,
+        **labels: str,
+    ) -> None:
         if self.away:
             raise Unavailable(service="Redis", problem="it is away")
         said = {"service": service, "model": model, "usage": usage, "cost_usd": cost_usd, **labels}
+        if simulated:
+            said["simulated"] = simulated
         self.calls.setdefault(key, said)
 
     def __hash__(self) -> int:
@@ -297,7 +309,25 @@ def test_every_ordinary_call_is_recorded_as_it_was_billed(
     assert sum(each.output_tokens for each in used) == billed["output_tokens"]
     for call in recorder.calls.values():
         assert (call["service"], call["model"], call["purpose"]) == ("prompt", "gpt-4o-mini", "preview")
+        assert call["simulated"]
         assert call["cost_usd"] == manager.catalog.ordinary_cost("gpt-4o-mini", call["usage"]) > 0
+
+
+@pytest.mark.parametrize("endpoint", list(Endpoint))
+def test_thoughts_and_answers_that_cannot_be_read_are_recorded_too(
+    endpoint: Endpoint,
+) -> None:
+    names = ("prompt", "completion") if endpoint is Endpoint.CHAT else ("input", "output")
+    details = {f"{names[1]}_tokens_details": {"reasoning_tokens": 4}}
+    unreadable = {"usage": {f"{names[0]}_tokens": 9, f"{names[1]}_tokens": 5, **details}}
+    recorder = Recorded()
+    body = QUESTION if endpoint is Endpoint.CHAT else {"model": "gpt-4o-mini", "input": "Hello?"}
+    with SimulatorServer(script=lambda _: Answer(body=unreadable)) as simulator:
+        manager = shared(simulator, recorder=recorder)
+        assert SyncCalls(manager).ask(body, endpoint, service="prompt") == unreadable
+        manager.close()
+    [call] = recorder.calls.values()
+    assert call["usage"] == Usage(input_tokens=9, output_tokens=5, reasoning_tokens=4)
 
 
 def test_an_answer_that_is_paid_is_given_though_its_usage_cannot_be_recorded(simulator: SimulatorServer) -> None:

@@ -89,5 +89,9 @@ def test_requests_that_may_cost_the_higher_price_are_counted_one_by_one(
     found = count_requests(paths, counter)
     [tokens] = found.large
     assert 300_000 <= tokens < 300_100
-    cost = cost_of(ModelCatalog.load().prices("gpt-6-sol", batch=True), found, 0)
+    prices = ModelCatalog.load().prices("gpt-6-sol", batch=True)
+    cost = cost_of(prices, found, 3_001, 0)
     assert cost == (found.small * Decimal(1) + tokens * Decimal(2)) / 1_000_000
+    most = cost_of(prices, found, 3_001, 3_001 * 100, written=True)
+    of_output = 300_000 * Decimal(5) + 100 * Decimal("7.5")
+    assert most == (found.small * Decimal("1.25") + tokens * Decimal("2.5") + of_output) / 1_000_000

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, Self
 
 import yaml
-from jinja2 import StrictUndefined, TemplateSyntaxError, meta
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2 import TemplateSyntaxError, meta
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from batchgen.data_types.structured.answer import AnswerForm
@@ -17,17 +16,11 @@ from batchgen.data_types.structured.duplicates.spec import DuplicateSpec
 from batchgen.data_types.structured.fields import FieldSpec, each_once
 from batchgen.data_types.structured.rules import Rules
 from batchgen.errors import InvalidDeclaration
+from batchgen.row_template import ROW, environment
 
 ENDING = ".yaml"
 NAME = r"^[a-z][a-z0-9_]{1,39}$"
 _MOST_BYTES = 200_000
-ROW = "row"
-"""In a prompt, the row as an object: for columns whose names are no Python names, and for loops."""
-
-
-def environment() -> ImmutableSandboxedEnvironment:
-    """Where prompts are rendered: sandboxed, and a column that is not there is an error."""
-    return ImmutableSandboxedEnvironment(undefined=StrictUndefined, keep_trailing_newline=False)
 
 
 class Declaration(BaseModel):
@@ -74,8 +67,12 @@ class Declaration(BaseModel):
             yield str(error)
         try:
             used = meta.find_undeclared_variables(environment().parse(self.prompt))
+            environment().from_string(self.prompt)
         except TemplateSyntaxError as error:
             yield f"the prompt is no template (line {error.lineno}: {error.message})"
+            return
+        except (RecursionError, SyntaxError):  # Python's own limits on what the template is compiled to
+            yield "the prompt is no template (it is nested too deeply)"
             return
         known = {*self.columns, *self.unchanged, *self.rules.columns(), ROW}
         if self.columns and (foreign := used - known):
@@ -94,6 +91,8 @@ def parse_declaration(text: str, place: str) -> Declaration:
         content = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise InvalidDeclaration(place=place, problem=f"it is not YAML ({' '.join(str(error).split())})") from None
+    except RecursionError:
+        raise InvalidDeclaration(place=place, problem="it is nested too deeply") from None
     return check_declaration(content, place)
 
 

@@ -34,6 +34,8 @@ GOOD: dict[str, Any] = {
     [
         ({"name": "Tea"}, "name"),
         ({"prompt": "{{ name "}, "no template"),
+        ({"prompt": "{{ " + "(" * 5_000}, "nested too deeply"),
+        ({"prompt": "{% for each in row %}" * 30 + "{% endfor %}" * 30}, "nested too deeply"),
         ({"prompt": "{{ colour }}"}, "uses 'colour'"),
         ({"fields": []}, "fields"),
         ({"fields": [{"name": "a"}, {"name": "a"}]}, "named twice"),

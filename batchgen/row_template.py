@@ -1,0 +1,49 @@
+"""A Jinja2 template over the columns of a row. It imports little: a process is started for one alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jinja2 import StrictUndefined, TemplateError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+ROW = "row"
+"""In a template, the row as an object: for columns whose names are no Python names, and for loops."""
+_CANNOT_BE_MADE = (
+    TemplateError,
+    TypeError,
+    ValueError,
+    ArithmeticError,
+    LookupError,
+    AttributeError,
+    RecursionError,
+    MemoryError,
+)
+"""What a template may raise that is sound and does not suit its row."""
+
+
+class CannotRender(Exception):
+    """A sound template makes no prompt of a row; the message says why."""
+
+
+def environment() -> ImmutableSandboxedEnvironment:
+    """Where templates are rendered: sandboxed, and a column that is not there is an error."""
+    return ImmutableSandboxedEnvironment(undefined=StrictUndefined, keep_trailing_newline=False)
+
+
+class RowTemplate:
+    """A template that is known to be one."""
+
+    def __init__(self, text: str) -> None:
+        self._template = environment().from_string(text)
+
+    def render(self, values: dict[str, Any]) -> str:
+        """Return the text of a row; raises CannotRender."""
+        names = {name: value for name, value in values.items() if name.isidentifier()}
+        try:
+            text = self._template.render(**(names | {ROW: values}))
+        except _CANNOT_BE_MADE as error:
+            raise CannotRender(f"the prompt cannot be made from it: {error}") from None
+        if not text.strip():
+            raise CannotRender("its prompt is empty")
+        return text

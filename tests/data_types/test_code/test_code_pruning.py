@@ -153,10 +153,25 @@ CASES = {
                 assert test_a
         def test_d():
             global seen
-            seen = [test_a() for _ in "12"]
-            assert seen == [3, 3]
+            seen = [test_a() for _ in "12"] + [test_a for test_a in "1"]
+            assert seen == [3, 3, "1"]
         """,
         ["test_b", "test_c", "test_d"],
+    ),
+    "used beside a class that has the name": (
+        """
+        def test_a():
+            assert 1
+            return 3
+        def test_b():
+            class Given:
+                test_a = 4
+                twice = test_a * 2
+                def get(self):
+                    return test_a()
+            assert (Given.test_a, Given.twice, Given().get()) == (4, 8, 3)
+        """,
+        ["test_b"],
     ),
     "called on an object": (
         """

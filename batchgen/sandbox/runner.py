@@ -30,6 +30,8 @@ _WORD = 16
 _POLL_S = 0.1
 _GRACE_S = 0.2
 _IPC_RMID = 0
+_MAPPED, _RESIDENT = 0, 1
+"""Columns of /proc/PID/statm."""
 _BLOCK = 512
 """What `st_blocks` counts in."""
 _SPARE_PROCESSES = 4
@@ -80,6 +82,7 @@ def _limit(limits: dict[str, int]) -> None:
         ("RLIMIT_NPROC", limits["processes"]),
         ("RLIMIT_NOFILE", limits["open_files"]),
         ("RLIMIT_CORE", 0),
+        ("RLIMIT_MSGQUEUE", 0),  # POSIX queues would outlive a run: without a mount nobody sees them
     ):
         resource.setrlimit(getattr(resource, name), (value, value))
 
@@ -225,8 +228,7 @@ class _Run:
             return "time_limit"
         if len(_processes()) > self._limits["processes"] - _SPARE_PROCESSES:
             return "process_limit"
-        most = self._limits["total_memory_bytes"]
-        return "memory_limit" if _memory(most) > most else ""
+        return "memory_limit" if _memory(self._limits) > self._limits["total_memory_bytes"] else ""
 
     def _end(self, selector: selectors.BaseSelector) -> str:
         """The child has ended: read what is still in its pipes, and how it ended."""
@@ -257,28 +259,78 @@ def _processes() -> list[int]:
     return found
 
 
-def _memory(limit: int) -> int:
+def _memory(limits: dict[str, int]) -> int:
     """Bytes that the sandbox's processes have resident; pages that forks share count once where that matters."""
-    pages = 0
-    for pid in _processes():
-        with contextlib.suppress(OSError, IndexError):
-            pages += int(Path("/proc", str(pid), "statm").read_text().split()[1])
-    resident = pages * resource.getpagesize()
-    unmapped = _unmapped()
-    return resident + unmapped if resident <= limit else sum(map(_own_share, _processes())) + unmapped
+    resident = sum(_pages(pid, _RESIDENT) for pid in _processes())
+    if resident > limits["total_memory_bytes"]:
+        resident = sum(map(_own_share, _processes()))
+    return resident + _unmapped(limits)
 
 
-def _unmapped() -> int:
-    """Bytes in memory that no process need have mapped: files that lie in memory alone, and System V segments."""
-    sizes: dict[tuple[int, int], int] = {}
+def _pages(pid: int | str, column: int) -> int:
+    """Bytes that /proc tells of a process in pages; nothing for one that is gone, or about to be."""
+    with contextlib.suppress(OSError, IndexError):
+        return int(Path("/proc", str(pid), "statm").read_text().split()[column]) * resource.getpagesize()
+    return 0
+
+
+def _own_share(pid: int) -> int:
+    """A process's proportional share (PSS); all of it for one that does not let itself be looked into."""
+    try:
+        for line in Path("/proc", str(pid), "smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1]) * 1024
+    except PermissionError:
+        return _pages(pid, _RESIDENT)
+    except OSError:
+        pass
+    return 0
+
+
+def _unmapped(limits: dict[str, int]) -> int:
+    """Bytes in memory that no process need have resident: files that lie in memory alone, and System V segments.
+
+    What cannot be seen counts by what it may be: a file by the limit on files, a process that does not let itself be
+    looked into (each is so at first, until it is told otherwise) by the address space it has taken since its fork.
+    """
+    mapped: dict[int, int] = {}
+    opened: dict[int, int] = {}
+    unseen = 0
     for pid in _processes():
-        with contextlib.suppress(OSError):
-            for descriptor in Path("/proc", str(pid), "fd").iterdir():
-                with contextlib.suppress(OSError):
-                    if str(descriptor.readlink()).startswith("/memfd:"):
-                        file = descriptor.stat()
-                        sizes[file.st_dev, file.st_ino] = file.st_blocks * _BLOCK
-    return sum(sizes.values()) + _shared_segments()
+        try:
+            _add_mapped(pid, mapped, limits["file_bytes"])
+            unseen += _add_opened(pid, opened) * limits["file_bytes"]
+        except PermissionError:
+            unseen += max(0, _pages(pid, _MAPPED) - _pages("self", _MAPPED))
+        except OSError:
+            continue
+    return sum((mapped | opened).values()) + unseen + _shared_segments()
+
+
+def _add_mapped(pid: int, sizes: dict[int, int], file_bytes: int) -> None:
+    """Note the shared memory that a process maps, by inode: pages that it gave up (MADV_DONTNEED) are still there."""
+    for line in Path("/proc", str(pid), "maps").read_text().splitlines():
+        if "/memfd:" in line or "/dev/zero" in line:
+            span, rights, offset, _, inode, name = line.split(maxsplit=5)
+            if rights.endswith("s"):
+                start, end = (int(place, 16) for place in span.split("-"))
+                least = file_bytes if name.startswith("/memfd:") else 0  # its descriptor may be closed
+                sizes[int(inode)] = max(sizes.get(int(inode), least), int(offset, 16) + end - start)
+
+
+def _add_opened(pid: int, sizes: dict[int, int]) -> int:
+    """Note the files in memory that a process has open, by inode; returns how many descriptors wait in its sockets."""
+    waiting = 0
+    for descriptor in Path("/proc", str(pid), "fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            target = str(descriptor.readlink())
+            if target.startswith("/memfd:"):
+                file = descriptor.stat()
+                sizes[file.st_ino] = file.st_blocks * _BLOCK
+            elif target.startswith("socket:"):
+                told = Path("/proc", str(pid), "fdinfo", descriptor.name).read_text()
+                waiting += int(told.partition("scm_fds:")[2].split("\n")[0] or 0)
+    return waiting
 
 
 def _shared_segments() -> int:
@@ -286,15 +338,6 @@ def _shared_segments() -> int:
         head, *rows = Path("/proc/sysvipc/shm").read_text().splitlines()
         resident = head.split().index("rss")
         return sum(int(row.split()[resident]) for row in rows)
-    return 0
-
-
-def _own_share(pid: int) -> int:
-    """A process's proportional share (PSS); nothing for one that is gone."""
-    with contextlib.suppress(OSError):
-        for line in Path("/proc", str(pid), "smaps_rollup").read_text().splitlines():
-            if line.startswith("Pss:"):
-                return int(line.split()[1]) * 1024
     return 0
 
 
@@ -400,8 +443,10 @@ class _Report:
 def _run_tests(request: dict[str, Any], settings: dict[str, Any], report: _Report) -> None:
     import coverage  # noqa: PLC0415
     import pytest  # noqa: PLC0415
+    from _pytest.capture import DontReadFromInput  # noqa: PLC0415
 
     sys.dont_write_bytecode = True
+    sys.stdin = DontReadFromInput()  # as tests have it where pytest captures output, which here it does not
     os.chdir(request.get("root", _RUN))
     _forget(settings["forget"])
     sys.path[:0] = request.get("import_roots", [])

@@ -302,6 +302,40 @@ HOSTILE: dict[str, tuple[str, str]] = {
         ),
         "memory_limit",
     ),
+    "memory mapped, filled and given up": (
+        answer(
+            "kept = []",
+            "for _ in range(40):",
+            "    kept.append(mmap.mmap(-1, 30 << 20))",
+            "    kept[-1].write(bytes(30 << 20))",
+            "    kept[-1].madvise(mmap.MADV_DONTNEED)",
+            "time.sleep(0.5)",
+            head="import mmap, time\n",
+        ),
+        "memory_limit",
+    ),
+    "memory on its way through a socket": (
+        answer(
+            "one, other = socket.socketpair()",
+            "for _ in range(40):",
+            "    file = os.memfd_create('sent')",
+            "    os.write(file, bytes(30 << 20))",
+            "    socket.send_fds(one, [b'x'], [file])",
+            "    os.close(file)",
+            "time.sleep(0.5)",
+            head="import os, socket, time\n",
+        ),
+        "memory_limit",
+    ),
+    "memory of a process that hides": (
+        answer(
+            "__import__('cty' + 'pes').CDLL(None).prctl(4, 0, 0, 0, 0)",
+            "kept = b'x' * (1200 << 20)",
+            "time.sleep(0.5)",
+            head="import time\n",
+        ),
+        "memory_limit",
+    ),
     "all the disk": (
         answer(
             "for number in range(1000):",

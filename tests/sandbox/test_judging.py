@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -111,6 +112,33 @@ def test_the_order_of_tests_must_not_matter(strategy: Strategy, shop: Path) -> N
     assert "test_b" not in verdict.output["tests"]
 
 
+def test_a_test_has_to_pass_alone(strategy: Strategy, shop: Path) -> None:
+    """The others all make it ready, and no order that is tried has it first; a file may hold it without them."""
+    ready = "def test_{}():\n    baskets['one'] = Basket('o')\n    assert baskets['one'].add(1) == 1\n\n"
+    needy = "def test_needy():\n    assert baskets['one'].owner == Basket('o').owner\n\n"
+    tests = [needy if name == "needy" else ready.format(name) for name in ("a", "b", "needy", "c", "d")]
+    verdict = strategy.judge(
+        records(shop)["Basket"], fenced(f"from shop.cart import Basket\nbaskets = {{}}\n\n{''.join(tests)}")
+    )
+    assert isinstance(verdict, Accepted)
+    assert verdict.output["tests"] == ["test_a", "test_b", "test_c", "test_d"]
+    [refused] = verdict.output["refused_tests"]
+    assert (refused["test"], refused["reason"]) == ("test_needy", "unstable")
+    assert "KeyError: 'one'" in refused["detail"]
+
+
+def test_chance_is_seen_under_any_name(strategy: Strategy, shop: Path) -> None:
+    """The value is that of a seed which only tests that depend on chance are run with."""
+    value = random.Random(24).random()  # noqa: S311 - as tests have it
+    code = (
+        "from random import random as some\nfrom shop.cart import refund\n"
+        f"def test_a():\n    assert refund(1) == -1 and some() != {value!r}\n"
+    )
+    verdict = strategy.judge(records(shop)["refund"], fenced(code))
+    assert isinstance(verdict, Refused)
+    assert verdict.reason == "unstable"
+
+
 def test_a_second_answer_with_the_same_errors_ends_the_tries_and_its_bugs_are_kept(
     strategy: Strategy, shop: Path
 ) -> None:
@@ -157,6 +185,16 @@ FAIR = {
         "    for kind in ('shm', 'msg', 'sem'):\n"
         "        assert len(open('/proc/sysvipc/' + kind).read().splitlines()) == 1\n"
         "    assert min(libc.shmget(0, 9, 0o1600), libc.msgget(0, 0o1600), libc.semget(0, 3, 0o1600)) >= 0\n"
+        "    assert refund(1) == -1\n"
+    ),
+    "another run left a message": (
+        "import os\nfrom shop.cart import refund\nlibc = __import__('cty' + 'pes').CDLL(None)\ndef test_a():\n"
+        "    libc.mq_open(b'/left', os.O_RDWR | os.O_CREAT, 0o600, None)\n"
+        "    assert libc.mq_open(b'/left', os.O_RDWR, 0o600, None) == -1\n    assert refund(1) == -1\n"
+    ),
+    "nobody types": (
+        "import pytest, sys\nfrom shop.cart import refund\ndef test_a():\n    assert not sys.stdin.isatty()\n"
+        "    with pytest.raises(OSError, match='^pytest: reading from stdin'):\n        input()\n"
         "    assert refund(1) == -1\n"
     ),
 }

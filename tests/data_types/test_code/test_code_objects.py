@@ -316,6 +316,26 @@ def test_answers_that_clash_go_into_files_of_their_own_and_all_of_them_run(tmp_p
         "from shop import pay\ndef test_builtin(): assert callable(open) and pay(1)",
         "from shop import pay\nseen = []\ndef test_seen(): seen.append(pay(1)); assert len(seen) == 1",
         "from shop import pay\nseen = []\ndef test_seen_too(): seen.append(pay(2)); assert len(seen) == 1",
+        *(
+            f"import pytest\nfrom shop import pay\n@pytest.fixture(scope='module')\ndef box(): return []\n"
+            f"def test_box{number}(box): box.append(pay({number})); assert len(box) == 1"
+            for number in range(2)
+        ),
+        *(
+            f"import functools\nfrom shop import pay\n@functools.lru_cache\ndef cached(): return []\n"
+            f"def test_cached{number}(): cached().append(pay({number})); assert len(cached()) == 1"
+            for number in range(2)
+        ),
+        *(
+            f"from shop import pay\ndef kept(into=[]): into.append(1); return len(into)\n"
+            f"def test_kept{number}(): assert kept() == 1 and pay({number}) == {number * 2}"
+            for number in range(2)
+        ),
+        *(
+            "from shop import pay\nCOUNT = 0\ndef count():\n    global COUNT\n    COUNT += 1\n    return COUNT\n"
+            f"def test_count{number}(): assert count() == 1 and pay({number}) == {number * 2}"
+            for number in range(2)
+        ),
         "from __future__ import annotations\nfrom shop import pay\ndef test_late(a: pay(1) = 1): assert pay(1)",
     ]
     folder = tmp_path / "out"

@@ -123,6 +123,67 @@ CASES = {
         """,
         ["TestB::test_b"],
     ),
+    "name of a parameter, a variable, an inner function": (
+        """
+        def test_input():
+            assert 1
+        def given(test_input=1):
+            return test_input
+        def test_b():
+            def inner():
+                def test_input():
+                    return 5
+                return test_input()
+            assert given(test_input=2) + given() + inner() + (lambda test_input: test_input)(1) == 9
+        """,
+        ["test_b"],
+    ),
+    "used beside a variable of the same name": (
+        """
+        def test_a():
+            assert 1
+            return 3
+        def test_b():
+            assert test_a() == 3
+        def test_c():
+            import json as test_a
+            try:
+                test_a.loads("(")
+            except ValueError as test_a:
+                assert test_a
+        def test_d():
+            global seen
+            seen = [test_a() for _ in "12"] + [test_a for test_a in "1"]
+            assert seen == [3, 3, "1"]
+        """,
+        ["test_b", "test_c", "test_d"],
+    ),
+    "used beside a class that has the name": (
+        """
+        def test_a():
+            assert 1
+            return 3
+        def test_b():
+            class Given:
+                test_a = 4
+                twice = test_a * 2
+                def get(self):
+                    return test_a()
+            assert (Given.test_a, Given.twice, Given().get()) == (4, 8, 3)
+        """,
+        ["test_b"],
+    ),
+    "called on an object": (
+        """
+        class TestA:
+            def test_a(self):
+                return 3
+        def test_b():
+            one = TestA()
+            assert one.test_a() == 3
+        """,
+        ["test_b"],
+    ),
     "class used by others": (
         """
         class TestA:
@@ -205,6 +266,40 @@ def test_a_test_that_the_file_has_not_cannot_be_kept() -> None:
     assert only("def test_a(): assert 1\n", ["test_b"]) is None
 
 
+INSEPARABLE = {
+    "one of several that are called by their name": (
+        """
+        class Base:
+            def test_a(self):
+                assert 1
+        class TestA(Base):
+            def test_a(self):
+                super().test_a()
+        class TestB(TestA):
+            def test_a(self):
+                super().test_a()
+        """,
+        ["TestB::test_a"],
+    ),
+    "inherited and called": (
+        """
+        class TestA:
+            def test_a(self):
+                assert 1
+        class TestB(TestA):
+            def test_b(self):
+                self.test_a()
+        """,
+        ["TestA::test_a", "TestB::test_b"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("code", "kept"), INSEPARABLE.values(), ids=INSEPARABLE)
+def test_what_others_need_is_not_taken_from_them(code: str, kept: list[str]) -> None:
+    assert only(dedent(code), kept) is None
+
+
 def test_an_imported_function_gets_a_name_that_is_no_test() -> None:
     code = (
         "from json import loads as test_loads, dumps\n\ndef test_a():\n    assert test_loads('1') == 1 and dumps(1)\n"
@@ -212,6 +307,11 @@ def test_an_imported_function_gets_a_name_that_is_no_test() -> None:
     left = with_hidden_imports(code)
     assert left.startswith("from json import loads as _test_loads, dumps\n")
     found(left, "test_a")()
+
+
+def test_a_name_that_a_function_imports_stays() -> None:
+    code = "def test_a():\n    from json import loads as test_loads\n    assert test_loads('1') == 1\n"
+    assert with_hidden_imports(code) == code
 
 
 @pytest.mark.parametrize("rest", ["def test_a(test_loads): assert test_loads", "test_loads = 1", "x = 'test_loads'"])

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import ast
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator
 
 from batchgen.data_types.test_code.answer.collection import CollectedTest, collect
+from batchgen.data_types.test_code.answer.scopes import local_names
 from batchgen.data_types.test_code.code.definitions import (
     Definition,
     FunctionNode,
@@ -30,7 +31,8 @@ def only(code: str, tests: Collection[str]) -> str | None:
 
     Lines are cut, the rest stays as it was written. What the file does as a script goes too, and classes in which no
     test is left. What the rest uses stays: such a test function gets another name, such a class loses its tests only.
-    A test that is inherited by some whose it is kept is hidden from the others by `test_a = None`.
+    A test that is inherited by some whose it is kept is hidden from the others by `test_a = None`. What a test that
+    others call would mean under another name must be plain: else the file cannot be cut.
     """
     wanted = set(tests)
     for _ in range(_ROUNDS):
@@ -38,8 +40,9 @@ def only(code: str, tests: Collection[str]) -> str | None:
         if isinstance(tree, NotPython):
             return None
         found = collect(tree)
-        cut = _Cut(code, tree, found, wanted)
-        edits = cut.edits() or cut.hiding()
+        edits = _Cut(code, tree, found, wanted).edits()
+        if edits is None:
+            return None
         if not edits:
             return code if wanted == {test.test_id for test in found} else None
         code = apply(code, edits).rstrip() + "\n"
@@ -82,8 +85,13 @@ class _Cut:
         self._shared = {test.node for test in self._kept}
         self._starts = [0, *(match.end() for match in re.finditer("\n", code)), len(code)]
 
-    def edits(self) -> list[Edit]:
-        """Return the cuts and the new names; none where nothing can be cut."""
+    def edits(self) -> list[Edit] | None:
+        """Return what is to be done next; nothing where all is done, None where it would change what stays."""
+        edits = self._cuts()
+        return self._hiding() if edits == [] else edits
+
+    def _cuts(self) -> list[Edit] | None:
+        """Return the cuts and the new names."""
         functions = {node: owner for test in self._dropped for node, owner in self._definitions_of(test)}
         staying: set[FunctionNode] = set()
         while True:
@@ -96,13 +104,18 @@ class _Cut:
             staying |= used
         cuts = [Edit(*self._span(node), text) for node, text in self._replaced(gone)]
         renamed = [node for node in staying if node.lineno not in lines]
+        known = Counter(node.name for node in functions)
+        if any(functions[node] is not None and self._uses.is_defined_beside(node.name, known) for node in renamed):
+            return None
         return [*cuts, *(edit for edit in self._renaming(renamed, functions) if self._line(edit) not in lines)]
 
-    def hiding(self) -> list[Edit]:
+    def _hiding(self) -> list[Edit] | None:
         """Return what hides inherited tests from the classes that must not have them."""
         edits = []
         for test in self._dropped:
             if test.holder is not None and test.holder is not test.owner:
+                if self._uses.calls(test.node, test.owner, set()):
+                    return None
                 start = self._positions.start(test.holder.body[0])
                 before = self._code[self._code.rfind("\n", 0, start) + 1 : start]
                 last = self._positions.end(test.holder.body[-1])
@@ -162,33 +175,37 @@ class _Cut:
 
 
 class _Uses:
-    """Where a file uses its names."""
+    """Where a file uses the names that it gives at its top, and those of its classes' members."""
 
     def __init__(self, tree: ast.Module) -> None:
         self.imports: list[ast.alias] = []
+        self._taken: set[str] = set()
         self._names: dict[str, list[ast.Name]] = defaultdict(list)
         self._attributes: dict[str, list[ast.Attribute]] = defaultdict(list)
         self._strings: dict[str, list[int]] = defaultdict(list)
-        self._defined: set[str] = set()
+        self._defined: Counter[str] = Counter()
         self._others: set[str] = set()
         classes: set[str] = set()
+        local = local_names(tree)
         for node in ast.walk(tree):
             if isinstance(node, ast.Name):
-                self._names[node.id].append(node)
+                self._taken.add(node.id)
+                if node not in local:
+                    self._names[node.id].append(node)
             elif isinstance(node, ast.Attribute):
                 self._attributes[node.attr].append(node)
             elif isinstance(node, ast.Constant) and isinstance(node.value, str):
                 self._strings[node.value].append(node.lineno)
             elif isinstance(node, ast.ImportFrom):
-                self.imports += node.names
+                self.imports += [alias for alias in node.names if alias not in local]
             elif isinstance(node, ast.arg):
                 self._others.add(node.arg)
             elif isinstance(node, ast.Global | ast.Nonlocal):
                 self._others.update(node.names)
             elif isinstance(node, Definition):
-                self._defined.add(node.name)
+                self._defined[node.name] += 1
                 classes |= {node.name} if isinstance(node, ast.ClassDef) else set()
-        self._own = {"self", "cls", "super", *classes}
+        self._own = {"self", "cls", "super", *classes, *_made_of(tree, classes)}
 
     def calls(self, node: FunctionNode, owner: ast.ClassDef | None, gone: set[int]) -> bool:
         """Tell whether anything outside the lines that go needs the function."""
@@ -196,11 +213,15 @@ class _Uses:
             return any(name.lineno not in gone for name in self._names[node.name] if isinstance(name.ctx, ast.Load))
         return any(member.lineno not in gone for member in self._members(node.name))
 
+    def is_defined_beside(self, name: str, known: Counter[str]) -> bool:
+        """Tell whether the file has more definitions of a name, wherever they stand, than those that are known."""
+        return self._defined[name] > known[name]
+
     def binds(self, name: str) -> bool:
         """Tell whether the file gives the name a meaning by anything but an import, or names it in a string."""
         assigned = any(not isinstance(node.ctx, ast.Load) for node in self._names[name])
         times = sum((alias.asname or alias.name) == name for alias in self.imports)
-        return assigned or times > 1 or name in self._others | self._defined or name in self._strings
+        return assigned or times > 1 or name in self._others | {*self._defined} or name in self._strings
 
     def mentions(self, name: str, gone: set[int]) -> bool:
         """Tell whether anything outside the lines that go names the class, if only in a string."""
@@ -219,7 +240,7 @@ class _Uses:
 
     def new_names(self, names: Collection[str]) -> dict[str, str]:
         """Return a free name for each, which pytest takes for no test."""
-        taken = {*self._names, *self._attributes, *self._defined}
+        taken = {*self._taken, *self._attributes, *self._defined}
         new: dict[str, str] = {}
         for name in names:
             free = f"_{name}"
@@ -235,6 +256,14 @@ class _Uses:
             base = node.value.func if isinstance(node.value, ast.Call) else node.value
             if isinstance(base, ast.Name) and base.id in self._own:
                 yield node
+
+
+def _made_of(tree: ast.Module, classes: set[str]) -> Iterator[str]:
+    """Yield the variables that hold an object of one of the classes, as far as an assignment tells."""
+    for node in ast.walk(tree):
+        made = isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) and node.value.func
+        if isinstance(node, ast.Assign) and isinstance(made, ast.Name) and made.id in classes:
+            yield from (target.id for target in node.targets if isinstance(target, ast.Name))
 
 
 def _lines_of(nodes: Iterable[ast.stmt]) -> set[int]:

@@ -76,9 +76,9 @@ def without_docstring(body: Sequence[ast.stmt]) -> Sequence[ast.stmt]:
     return body
 
 
-def own_nodes(function: FunctionNode) -> Iterator[ast.AST]:
-    """Yield the nodes of a function's body that are not inside a nested function or class."""
-    pending: list[ast.AST] = list(reversed(function.body))
+def own_nodes(definition: Definition) -> Iterator[ast.AST]:
+    """Yield the nodes of a definition's body that are not inside a nested function or class."""
+    pending: list[ast.AST] = list(reversed(definition.body))
     while pending:
         node = pending.pop()
         yield node

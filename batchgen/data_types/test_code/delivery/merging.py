@@ -36,7 +36,7 @@ class Block:
     names: list[str]
     text: str
     meaning: str
-    """Equal where two answers may share it. A value that tests could change belongs to one answer alone."""
+    """Equal where two answers may share it. What tests could change, or what is made but once, belongs to one alone."""
 
 
 @dataclass(slots=True)
@@ -110,6 +110,7 @@ def take_apart(title: str, code: str) -> Piece:
         piece.alone = True
         return piece
     lines = code.split("\n")
+    rebound = {name for node in ast.walk(tree) if isinstance(node, ast.Global) for name in node.names}
     end = 0
     for statement in without_docstring(tree.body):
         if isinstance(statement, ast.Import | ast.ImportFrom):
@@ -117,7 +118,9 @@ def take_apart(title: str, code: str) -> Piece:
         else:
             start = _with_comments(lines, first_line(statement), end)
             text = "\n".join(lines[start - 1 : last_line(statement)])
-            piece.blocks.append(Block(_bound(statement), text, text if _is_constant(statement) else f"{title}: {text}"))
+            names = _bound(statement)
+            shared = _is_constant(statement) and rebound.isdisjoint(names)
+            piece.blocks.append(Block(names, text, text if shared else f"{title}: {text}"))
         end = last_line(statement)
     functions = [node for node in ast.walk(tree) if isinstance(node, FunctionNode)]
     piece.parameters = {item.arg for node in functions for item in ast.walk(node.args) if isinstance(item, ast.arg)}
@@ -165,9 +168,14 @@ def _bound(statement: ast.stmt) -> list[str]:
 
 
 def _is_constant(statement: ast.stmt) -> bool:
+    """Tell whether it is the same for each test: a plain value, a function that keeps nothing between its calls."""
     if isinstance(statement, ast.Assign | ast.AnnAssign):
         return isinstance(statement.value, ast.Constant)
-    return isinstance(statement, FunctionNode)
+    if not isinstance(statement, FunctionNode):
+        return False
+    defaults = [each for each in (*statement.args.defaults, *statement.args.kw_defaults) if each is not None]
+    decorators = decorator_names(statement) <= {"fixture"} and not _has_keyword(statement, {"scope"})
+    return decorators and all(isinstance(each, ast.Constant) for each in defaults)
 
 
 def _with_comments(lines: list[str], start: int, end: int) -> int:

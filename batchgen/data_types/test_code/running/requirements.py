@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import codecs
 import configparser
 import re
 import tomllib
@@ -18,7 +19,13 @@ from batchgen.data_types.test_code.code.parsing import NotPython, parse
 
 _LEVELS = 4
 """How far above a source its project may begin."""
+_MOST_FILES = 50
+"""Files of requirements that name each other."""
 _NAME = re.compile(r"[-_.]+")
+_COMMENT = re.compile(r"(?:^|\s)#|\s--")
+_INCLUDED = re.compile(r"\s*(?:-r|--requirement)[\s=]*(\S+)")
+_BETWEEN = re.compile(r"\s*,\s*|\s+(?=[<>=!~^])")
+"""Between Poetry's constraints."""
 
 
 def find_requirements(root: Path, distribution: str | None) -> list[str]:
@@ -103,7 +110,11 @@ def _setup_cfg(folder: Path) -> Iterable[str] | None:
     except configparser.Error:
         return None
     text = parser.get("options", "install_requires", fallback=None)
-    return None if text is None else [line.strip() for line in text.splitlines() if line.strip()]
+    if text is None:
+        return None
+    if text.startswith("file:"):
+        return [line for name in text.removeprefix("file:").split(",") for line in _lines(folder, name.strip())]
+    return [_COMMENT.split(line)[0].strip() for line in text.splitlines()]
 
 
 def _setup_py(folder: Path) -> Iterable[str] | None:
@@ -129,7 +140,9 @@ def _setup_py(folder: Path) -> Iterable[str] | None:
 
 
 def _written_out(value: ast.expr) -> list[str] | None:
-    """Return the texts of a list that is written out; None for one that is computed."""
+    """Return the texts of a list, or the lines of a text, that is written out; None for one that is computed."""
+    if isinstance(value, ast.Constant) and isinstance(value.value, str):
+        return value.value.splitlines()
     if not isinstance(value, ast.List | ast.Tuple):
         return None
     texts = [item.value for item in value.elts if isinstance(item, ast.Constant) and isinstance(item.value, str)]
@@ -176,28 +189,48 @@ def _toml(path: Path) -> dict[str, Any]:
 
 
 def _lines(folder: Path, name: str) -> Iterator[str]:
-    """Yield the requirements of a file in the project's folder, without its options and hashes."""
+    """Yield the requirements of a file in the project's folder, and of those it names, without options and hashes."""
+    pending, seen = [name], {name}
+    while pending:
+        name = pending.pop()
+        for line in _lines_of_one(folder, name):
+            included = _INCLUDED.match(line)
+            requirement = _COMMENT.split(line)[0].strip()
+            other = (Path(name).parent / included[1]).as_posix() if included else name
+            if other not in seen and len(seen) < _MOST_FILES:
+                seen.add(other)
+                pending.append(other)
+            elif requirement and requirement[0] not in "#-":
+                yield requirement
+
+
+def _lines_of_one(folder: Path, name: str) -> list[str]:
     try:
         path = (folder / name).resolve()
         if not path.is_relative_to(folder.resolve()) or not path.is_file():
-            return
-        text = path.read_text(encoding="utf-8", errors="replace").replace("\\\n", " ")
+            return []
+        return _text(path.read_bytes()).replace("\\\n", " ").splitlines()
     except (OSError, ValueError):
-        return
-    for line in text.splitlines():
-        requirement = re.split(r"\s+#|\s--", line.strip())[0].strip()
-        if requirement and requirement[0] not in "#-":
-            yield requirement
+        return []
+
+
+def _text(raw: bytes) -> str:
+    """Decode as pip does: PowerShell writes UTF-16."""
+    wide = raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return raw.decode("utf-16" if wide else "utf-8-sig", errors="replace").replace("\r\n", "\n")
 
 
 def _poetry(dependencies: dict[str, Any]) -> Iterator[str]:
-    """Yield Poetry's own form of requirements in that of PEP 508."""
+    """Yield Poetry's own form of requirements in that of PEP 508; of alternatives the name alone."""
     for name, given in dependencies.items():
-        version = given.get("version", "*") if isinstance(given, dict) else given
-        optional = isinstance(given, dict) and (given.get("optional") or not {"version"} & given.keys())
-        if name.lower() == "python" or optional or not isinstance(version, str):
+        table = given if isinstance(given, dict) else {"version": "*" if isinstance(given, list) else given}
+        version = table.get("version")
+        if name.lower() == "python" or table.get("optional") or not isinstance(version, str):
             continue
-        yield name + ",".join(filter(None, (_poetry_version(part.strip()) for part in version.split(","))))
+        parts = [] if "||" in version else _BETWEEN.split(version.strip())
+        extras = f"[{','.join(_texts(table['extras']))}]" if "extras" in table else ""
+        marker = f"; {table['markers']}" if isinstance(table.get("markers"), str) else ""
+        yield name + extras + ",".join(filter(None, map(_poetry_version, parts))) + marker
 
 
 def _poetry_version(text: str) -> str:

@@ -14,7 +14,7 @@ import orjson
 
 from batchgen.data_types.contract import Accepted, Refused
 
-LADDER_VERSION = 2
+LADDER_VERSION = 3
 """To be raised with every change of the ladder that changes verdicts."""
 _KEPT_S = 30 * 24 * 3600
 _PATIENCE_S = 60.0

@@ -16,6 +16,7 @@ from batchgen.data_types.contract import Refused
 from batchgen.data_types.test_code.answer.collection import collect
 from batchgen.data_types.test_code.answer.ladder import RefusedTest, SoundDraft
 from batchgen.data_types.test_code.answer.pruning import only
+from batchgen.data_types.test_code.answer.target_use import mentions
 from batchgen.data_types.test_code.code.edits import apply
 from batchgen.data_types.test_code.code.parsing import NotPython, parse
 from batchgen.data_types.test_code.code.segment import runtime_lines, sabotage
@@ -24,7 +25,7 @@ from batchgen.data_types.test_code.running.mutation import Mutant, mutants
 from batchgen.data_types.test_code.running.verdict import Evidence, SuspectedBug, Verified, refusal
 from batchgen.sandbox import Run, RunReport, Sandbox, Session, TestRun
 
-_BUDGET = 9
+_BUDGET = 12
 """Time limits that all runs of one answer may take together."""
 _TOO_LONG = f"The answer's tests take over {_BUDGET} times the limit of one run."
 _ORDERS: tuple[tuple[Literal["reversed", "shuffled"], int], ...] = (
@@ -102,6 +103,7 @@ class Verification:
                     kept.remove(test)
         if kept or suspects:
             with self._sandbox.session(hash_seed=2) as session:
+                kept = self._without_the_dependent(session, kept)
                 kept = self._without_the_unstable(session, kept, first)
                 self._note_suspects(session, suspects, first)
         if not kept:
@@ -193,6 +195,19 @@ class Verification:
                 if _is_killed_by(report, test):
                     evidence[test].kills.append(mutant.id)
         return tried
+
+    def _without_the_dependent(self, session: Session, kept: list[str]) -> list[str]:
+        """Leave out the tests that do not pass alone: of those that are kept, files hold and users run any few."""
+        if len(kept) < 2:  # noqa: PLR2004 - one is alone already
+            return kept
+        code = self._only(kept)
+        fallen = set()
+        for test in kept:
+            alone = self._outcomes(session, Run(self._time_limit_s, code=code, select=[test]), [test])[test]
+            if not alone.passed:
+                fallen.add(test)
+                self._refuse(test, "unstable", f"It passes after others, and alone not: {alone.detail or alone.reason}")
+        return [test for test in kept if test not in fallen]
 
     def _without_the_unstable(self, session: Session, kept: list[str], first: dict[str, _Outcome]) -> list[str]:
         """Run what would be kept in other orders, with other seeds, until all of it stays green together."""
@@ -358,12 +373,11 @@ def _text_of(code: str, test: str) -> str:
 
 
 def _depending_on_chance(code: str, tests: Collection[str]) -> set[str]:
-    """The tests, if the file uses what chance or the clock decides."""
+    """The tests, if the file uses what chance or the clock decides, whatever it imports of it."""
     tree = parse(code)
     if isinstance(tree, NotPython):
         return set()
-    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-    names |= {
-        node.value.id for node in ast.walk(tree) if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
-    }
-    return set() if names.isdisjoint(_CHANCE) else set(tests)
+    found = mentions(tree)
+    imported = {dotted for meanings in found.bound.values() for dotted in meanings} | found.stars
+    modules = {dotted.partition(".")[0] for dotted in imported}
+    return set() if modules.isdisjoint(_CHANCE) and "os.urandom" not in found.loaded else set(tests)

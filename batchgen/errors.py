@@ -335,7 +335,7 @@ class RequestRefused(BatchgenError):
 
     code = "request_refused"
     template = "OpenAI refused {operation} ({status}): {problem}."
-    remedy_template = "Correct what it names; the batch is kept."
+    remedy_template = "Correct what it names. Where it was a batch, that is kept."
     operation: str
     status: int
     problem: str
@@ -562,7 +562,7 @@ class AnalysisTooSlow(BatchgenError):
     """A file's analysis was not there in time."""
 
     code = "analysis_too_slow"
-    template = "The analysis of {file} was not done after {limit_s:g} s."
+    template = "The analysis of {file} was not done after {seconds} s."
     remedy_template = "Raise the time limit, or see why S3 or the model's server answers slowly."
     file: str
-    limit_s: float
+    seconds: str

@@ -143,7 +143,7 @@ class Services:
     @cached_property
     def budgets(self) -> Budgets:
         """The caps on costs."""
-        return Budgets(self.settings.budgets, self.catalog)
+        return Budgets(self.settings.budgets, self.catalog, self.settings.types_dir)
 
     @cached_property
     def cost_recorder(self) -> CostRecorder:

@@ -26,7 +26,7 @@ _DAY = click.DateTime(["%Y-%m-%d"])
 @click.option("--until", type=_DAY, metavar="YYYY-MM-DD", help="Only what was sent on this day or earlier (UTC).")
 @click.option("--job", "job_id", help="Only this job.")
 @click.option("--type", "data_type", help="Only this data type.")
-@click.option("--model", help="Only this model.")
+@click.option("--model", help="Only this model and its snapshots.")
 @click.option(
     "--baseline", default=DEFAULT_BASELINE, show_default=True, help="Compare with this model at ordinary price."
 )

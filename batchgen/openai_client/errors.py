@@ -16,6 +16,8 @@ _DENIED = {401, 403}
 _WAIT = {408, 409, 429}
 _SERVER_ERROR = 500
 _HIDDEN = "***"
+_NO_KEY = "\0"
+"""Stands in no message."""
 NOT_UNDERSTOOD = (openai.APIResponseValidationError, AttributeError, TypeError, ValueError)
 """What the SDK, or a look at what it returns, raises for another answer than OpenAI's: a proxy's page, for example."""
 
@@ -26,7 +28,7 @@ def openai_errors(operation: str) -> Iterator[None]:
     try:
         yield
     except openai.APIStatusError as error:
-        raise translate(error, operation) from error
+        raise translate(error, operation) from (None if _key_of(error) in str(error) else error)
     except (openai.APIConnectionError, httpx2.HTTPError, httpx2.StreamError) as error:
         raise Unavailable(service=SERVICE, problem=f"{operation}: {reason_of(error)}") from error
     except NOT_UNDERSTOOD as error:
@@ -52,12 +54,16 @@ def translate(error: openai.APIStatusError, operation: str) -> Exception:
 
 
 def message_of(error: openai.APIStatusError) -> str:
-    """What the server says, in one line, and without the key: some servers repeat the one that they refuse."""
+    """What the server says, in one line, and without the key."""
     body = error.body
     text = body.get("message") if isinstance(body, dict) else None
     said = " ".join(str(text or error.message).split()).rstrip(".")
-    key = error.request.headers.get("authorization", "").removeprefix("Bearer ")
-    return said.replace(key, _HIDDEN) if key else said
+    return said.replace(_key_of(error), _HIDDEN)
+
+
+def _key_of(error: openai.APIStatusError) -> str:
+    """The key that the request was sent with; a server may repeat it, and whoever logs the error would log the key."""
+    return error.request.headers.get("authorization", "").removeprefix("Bearer ") or _NO_KEY
 
 
 def reason_of(error: Exception) -> str:

@@ -60,7 +60,7 @@ class CsvAnalyzer:
                 name="analysis",
             )
         except OutOfTime:
-            raise AnalysisTooSlow(file=path.name, limit_s=time_limit_s) from None
+            raise AnalysisTooSlow(file=path.name, seconds=f"{time_limit_s:g}") from None
 
     def _analyze(self, path: Path, options: CsvAnalysisOptions, *, model: str | None, ends_at: float) -> dict[str, Any]:
         if not path.is_file():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -11,7 +11,8 @@ from typing import Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from batchgen.errors import InvalidSetting, UnknownModel
+from batchgen.data_types import with_declaration
+from batchgen.errors import InputError, InvalidSetting
 from batchgen.models import Job
 from batchgen.money import nano
 from batchgen.openai_client.catalog import ModelCatalog
@@ -66,10 +67,11 @@ class _BudgetFile(BaseModel):
 class Budgets:
     """The caps as they are now: the file is read anew each time, so that a raised cap needs no restart."""
 
-    def __init__(self, path: Path | None, catalog: ModelCatalog) -> None:
+    def __init__(self, path: Path | None, catalog: ModelCatalog, types_dir: Path) -> None:
         """Take the budget file; None: only jobs that set a cap for themselves have one."""
         self._path = path
         self._catalog = catalog
+        self._types_dir = types_dir
 
     def of_job(self, job: Job, now: datetime) -> list[Cap]:
         """The caps that what a job sends now counts against. Raises InvalidSetting."""
@@ -79,30 +81,32 @@ class Budgets:
             "data_type": job.data_type,
             "model": self._catalog.facts(job.model).model_id,
         }
-        rules = [rule for rule in self._rules() if names[rule.scope[0]] == self._named(*rule.scope)]
+        rules = [rule for rule in self._rules({job.data_type}) if names[rule.scope[0]] == rule.scope[1]]
         return _strictest([*rules, *_own(job)], now)
 
     def all(self, jobs: Sequence[Job], now: datetime) -> list[Cap]:
         """Every cap of the file, and those of these jobs. Raises InvalidSetting."""
         own = [rule for job in jobs for rule in _own(job)]
-        return _strictest([*self._rules(), *own], now)
+        return _strictest([*self._rules({job.data_type for job in jobs}), *own], now)
 
-    def _named(self, scope: Scope, name: str) -> str:
-        """A model by the catalogue's own id; raises UnknownModel."""
-        return self._catalog.facts(name).model_id if scope == "model" else name
-
-    def _rules(self) -> list[CapRule]:
+    def _rules(self, data_types: Collection[str]) -> list[CapRule]:
+        """The file's caps; a name that nothing has would cap nothing. `data_types`: those that jobs have already."""
         if self._path is None:
             return []
         try:
             given = yaml.safe_load(self._path.read_text(encoding="utf-8")) or {}
-            return [self._as_known(rule) for rule in _BudgetFile.model_validate(given).caps]
-        except (OSError, yaml.YAMLError, ValidationError, UnicodeDecodeError, RecursionError, UnknownModel) as error:
+            return [self._as_known(rule, data_types) for rule in _BudgetFile.model_validate(given).caps]
+        except (OSError, yaml.YAMLError, ValidationError, UnicodeDecodeError, RecursionError, InputError) as error:
             problem = " ".join(str(error).split())
             raise InvalidSetting(variable="BATCHGEN_BUDGETS", problem=problem) from error
 
-    def _as_known(self, rule: CapRule) -> CapRule:
-        return rule if rule.model is None else rule.model_copy(update={"model": self._named("model", rule.model)})
+    def _as_known(self, rule: CapRule, data_types: Collection[str]) -> CapRule:
+        """The rule with the catalogue's own id of its model; raises UnknownModel, UnknownDataType."""
+        if rule.data_type is not None and rule.data_type not in data_types:
+            with_declaration(rule.data_type, {}, self._types_dir)
+        return (
+            rule if rule.model is None else rule.model_copy(update={"model": self._catalog.facts(rule.model).model_id})
+        )
 
 
 def _own(job: Job) -> Iterator[CapRule]:

@@ -33,7 +33,10 @@ _TENTH = Decimal("0.1")
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which entries count; days are those of sending, in UTC, both included. None: all."""
+    """Which entries count; days are those of sending, in UTC, both included. None: all.
+
+    A model holds its snapshots and what was fine-tuned from it, as for the caps; one of these names itself alone.
+    """
 
     since: date | None = None
     until: date | None = None
@@ -43,13 +46,10 @@ class Wanted:
 
     def holds(self, entry: CostEntry) -> bool:
         """Whether an entry counts."""
-        named = (
-            (self.job_id, entry.job_id),
-            (self.data_type, entry.data_type),
-            (self.model, entry.model),
-        )
         return (
-            all(wanted is None or wanted == found for wanted, found in named)
+            self.job_id in {None, entry.job_id}
+            and self.data_type in {None, entry.data_type}
+            and self.model in {None, entry.model, entry.catalog_model}
             and (self.since is None or entry.day >= self.since)
             and (self.until is None or entry.day <= self.until)
         )

@@ -242,6 +242,7 @@ def test_a_cap_of_more_than_anybody_has_caps_nothing(start_pipeline: StartPipeli
         "job: a, per: month, max_usd: 1",
         "job: a, model: b, max_usd: 1",
         "model: gpt-x-2027, max_usd: 1",
+        "data_type: prodcut, max_usd: 1",
         "data_type: '', max_usd: 1",
         "max_usd: .nan",
         f"max_usd: {'[' * 5_000}",

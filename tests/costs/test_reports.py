@@ -59,6 +59,13 @@ def test_a_row_for_each(configured: Pipeline, run: Run, by: str, keys: list[str]
     assert [row["accepted"] for row in told["rows"]] == [4 // len(keys)] * len(keys)
 
 
+def test_a_model_holds_its_snapshots(configured: Pipeline, run: Run) -> None:
+    for model in ("gpt-4o-mini", "gpt-4o-mini-2024-07-18", "gpt-4.1-mini"):
+        run("generate", "prompt", "--source", configured.prompts(2), "--model", model, "--approve", "--json")
+    for model, answers in (("gpt-4o-mini", 4), ("gpt-4o-mini-2024-07-18", 2)):
+        assert run("costs", "--model", model, "--json").document["total"]["answers"] == answers
+
+
 def test_days_narrow_it(configured: Pipeline, run: Run) -> None:
     run("generate", "prompt", "--source", configured.prompts(2), "--approve", "--json")
     [row] = run("costs", "--by", "day", "--json").document["rows"]

@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from batchgen.data_types.structured.answer import AnswerForm
 from batchgen.data_types.structured.duplicates.spec import DuplicateSpec
-from batchgen.data_types.structured.fields import FieldSpec, each_once
+from batchgen.data_types.structured.fields import FieldSpec, each_once, free_name
 from batchgen.data_types.structured.rules import Rules
 from batchgen.errors import InvalidDeclaration
 
@@ -39,7 +39,7 @@ class Declaration(BaseModel):
     summary: str = Field("", max_length=200)
     columns: tuple[str, ...] = ()
     """Columns that the source must have; all others may be used, too."""
-    unchanged: tuple[str, ...] = ()
+    unchanged: tuple[Annotated[str, AfterValidator(free_name)], ...] = ()
     """Columns that must come back with their values: facts."""
     instructions: str = Field(min_length=1)
     """What the model is and does: the system message, the same for every row."""

@@ -125,6 +125,15 @@ def test_all_that_is_wrong_is_told_at_once() -> None:
         assert told in verdict.detail
 
 
+@pytest.mark.parametrize(("kind", "number"), [("integer", 2**63), ("number", 2**53 + 1), ("number", 2**64 - 1)])
+def test_a_number_that_no_table_can_hold_is_refused(kind: str, number: int) -> None:
+    form = AnswerForm((), (FieldSpec(name="count", type=FieldType(kind)),))
+    verdict = judge_structured(form, orjson.dumps({"count": number}).decode(), {}, Rules())
+    assert isinstance(verdict, Refused)
+    assert (verdict.reason, verdict.detail[:6]) == ("schema_violation", "count:")
+    assert isinstance(judge_structured(form, orjson.dumps({"count": 2**53}).decode(), {}, Rules()), Accepted)
+
+
 @pytest.mark.parametrize(
     ("text", "language", "expected"),
     [
@@ -151,6 +160,9 @@ def test_languages_are_told_where_they_can_be(text: str, language: str, *, expec
         {"name": "a", "language": "Klingon"},
         {"name": "a", "min_length": 9, "max_length": 3},
         {"name": "a", "type": "number", "min_length": 3},
+        {"name": "record_id"},
+        {"name": " "},
+        {"name": "a\0"},
     ],
 )
 def test_a_field_that_contradicts_itself_is_refused(values: dict[str, Any]) -> None:

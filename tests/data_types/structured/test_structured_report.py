@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from batchgen.data_types.contract import Outcome, Record, Rejected, ReportPart, Result
 from batchgen.data_types.structured.fields import FieldSpec, FieldType
 from batchgen.data_types.structured.report.page import write_report
+from batchgen.data_types.structured.report.plots import field_plot
 from batchgen.data_types.structured.report.statistics import FieldStatistics, collect_statistics
 
 TEXT = FieldSpec(name="title")
@@ -136,3 +137,10 @@ def test_a_batch_without_accepted_records_has_a_page_too(tmp_path: Path) -> None
     part = write_report(lambda: iter(OUTCOMES[-1:]), batch_facts(records=1, accepted=0, failed=1), [TEXT], tmp_path)
     assert part.fields["statistics"]["title"]["present"] == 0
     assert "batch_expired" in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "odd", ["a\0b", "a\x01b", "a\u2028b", "a\u2029", "\ufffe", "</script>", "\\", "\"'`", "👩‍👩‍👧", "\u202ea"]
+)
+def test_whatever_characters_a_value_has_it_can_be_drawn(odd: str) -> None:
+    assert field_plot(of(TEXT, [odd, odd, "x", "x"])).startswith("data:image/svg+xml;base64,")

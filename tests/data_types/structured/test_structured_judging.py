@@ -210,7 +210,7 @@ def broken(rules: Rules, text: str, source: dict[str, Any]) -> list[str]:
         ("12 500 ml cans", {"name": "500 ml", "count": 12}),
         ("1 500 W", {"power": 1500}),
         ("٣٠٠ مل", {"size": "300 ml"}),
-        ("١٫٥ كغ", {"weight": 1.5}),
+        ("\u0661\u066b\u0665 كغ", {"weight": 1.5}),
         ("\uff13\uff10\uff10 ml", {"size": "300 ml"}),
         ("seit 21.11.2024", {"since": "2024-11-21"}),
         ("since 2024-11-21", {"since": "21.11.2024"}),

@@ -50,13 +50,20 @@ def bars(rows: Sequence[tuple[str, float]], *, good: str | None = None, unit: st
 
 
 def histogram(statistics: FieldStatistics) -> str:
-    """Draw how the measures of a field are distributed; what lies beyond the first and the last bin stands in these."""
+    """Draw how the measures of a field are distributed; what lies beyond the first and the last bin stands in these.
+
+    Nothing where doubles have no such bins: values that differ in their last digit, or by more than the greatest.
+    """
     import numpy as np  # noqa: PLC0415 - where reports are made alone
 
     low, high = np.quantile(statistics.values, (0.005, 0.995))
     whole = statistics.spec.type is not FieldType.NUMBER
     bins = min(_BINS, int(high - low) + 1) if whole else _BINS
-    counts, edges = np.histogram(np.clip(statistics.values, low, high), bins=bins)
+    try:
+        with np.errstate(all="ignore"):
+            counts, edges = np.histogram(np.clip(statistics.values, low, high), bins=bins)
+    except ValueError:
+        return ""
     data = [
         {"from": float(edges[at]), "to": float(edges[at + 1]), "records": int(count)} for at, count in enumerate(counts)
     ]

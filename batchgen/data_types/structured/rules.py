@@ -15,7 +15,9 @@ from batchgen.data_types.structured.facts import NUMBER, as_text
 from batchgen.data_types.tabular import is_missing
 
 _DATE = r"\d{1,2}\.\d{1,2}\.\d{4}(?!\d)"
-_NUMBER = re.compile(_DATE + r"|\d+(?:[.,\u00a0\u2009\u202f' ]\d{3})*(?:[.,]\d+)?")
+_LIST = r"\d+(?:,\d+){2,}(?!\.?\d)"
+"""Or thousands."""
+_NUMBER = re.compile(rf"{_DATE}|{_LIST}|" r"\d+(?:[.,\u00a0\u2009\u202f' ]\d{3})*(?:[.,]\d+)?")
 _SIGNS = {"\u066b": ".", "\u066c": ",", "\u2019": "'"}
 """Arabic's decimal point and comma of thousands, and the apostrophe that parts thousands in Switzerland."""
 _JOINED = re.compile("[\u0e00-\u0eff\u1000-\u11ff\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff]")
@@ -137,8 +139,10 @@ def _numbers(text: str) -> set[str]:
 
 
 def _parts(number: str) -> list[str]:
-    """Return the numbers that a date has, or those that a blank may part: `6 250 ml` may be six of 250 ml."""
-    return number.split("." if re.fullmatch(_DATE, number) else " ")
+    """Return the numbers of a date or a list, or those that a blank may part: `6 250 ml` may be six of 250 ml."""
+    if re.fullmatch(_DATE, number):
+        return number.split(".")
+    return number.split("," if re.fullmatch(_LIST, number) else " ")
 
 
 def _plain_digits(text: str) -> str:

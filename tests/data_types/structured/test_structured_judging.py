@@ -85,6 +85,8 @@ DEFECTS: dict[str, tuple[dict[str, Any] | str, str]] = {
     "a changed fact": (GOOD | {"price": 1249}, "fact_changed"),
     "an invented fact": (GOOD | {"sku": "K-2"}, "fact_changed"),
     "an empty text": (GOOD | {"title": "  "}, "empty_field"),
+    "an invisible text": (GOOD | {"title": "\u200b\ufeff"}, "empty_field"),
+    "an invisible item": (GOOD | {"tags": ["Becher", "\u200b"]}, "empty_field"),
     "an empty item": (GOOD | {"tags": ["Becher", ""]}, "empty_field"),
     "too short": (GOOD | {"description": "Ein Becher."}, "too_short"),
     "too few items": (GOOD | {"tags": ["Becher"]}, "too_few_items"),
@@ -216,6 +218,9 @@ def broken(rules: Rules, text: str, source: dict[str, Any]) -> list[str]:
         ("since 2024-11-21", {"since": "21.11.2024"}),
         ("1\u2019250 m", {"length": "1250"}),
         ("50 % in 3.5.1", {"note": "50% v3.5.1"}),
+        ("36, 37 und 38", {"sizes": "36,37,38"}),
+        ("100 x 200 x 300", {"sizes": "100,200,300"}),
+        ("1,250,000.50 EUR, 2 500 000", {"price": 1250000.5, "other": "2,500,000"}),
     ],
 )
 def test_a_number_of_the_source_may_be_written_otherwise(text: str, source: dict[str, Any]) -> None:

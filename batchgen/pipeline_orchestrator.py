@@ -7,16 +7,19 @@ Made to be called from a web view or any thread: it starts no process, forks not
 from __future__ import annotations
 
 import argparse
+import math
+import os
 import sys
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import orjson
 from pydantic import ValidationError
 from structlog.stdlib import get_logger
 
+from batchgen.data_types.csv_analysis import CSV_ANALYSIS
 from batchgen.data_types.csv_analysis.options import CsvAnalysisOptions
-from batchgen.errors import BatchgenError, InvalidOption
+from batchgen.errors import BatchgenError, InvalidOption, SourceNotFound
 from batchgen.services import Services
 from batchgen.settings import Settings
 from batchgen.stages.intake import JobRequest
@@ -24,10 +27,11 @@ from batchgen.stages.intake import JobRequest
 log = get_logger(__name__)
 
 Mode = Literal["sync", "batch"]
+_KNOWN = "question, language, model, mode, time_limit_s"
 
 
 def run_analysis_pipeline(
-    path: str | Path,
+    path: str | bytes | os.PathLike[str],
     *,
     question: str = "",
     language: str | None = None,
@@ -44,25 +48,59 @@ def run_analysis_pipeline(
     `settings`; so does the limit on the time that `sync` takes, where none is given.
     """
     try:
-        options = _options(question, language)
+        place = _place(path)
+        _check_choices(mode, time_limit_s)
+        options = _options(question, language, model)
         with Services(settings or Settings.load()) as services:
             if mode == "batch":
-                return _submitted(services, str(path), options, model), None
+                return _submitted(services, place, options, model), None
             limit_s = services.settings.analysis_time_limit_s if time_limit_s is None else time_limit_s
-            return services.analyzer.analyze(Path(path), options, model=model, time_limit_s=limit_s), None
+            return services.analyzer.analyze(Path(place), options, model=model, time_limit_s=limit_s), None
     except BatchgenError as error:
         return None, str(error)
     except Exception as error:
-        log.exception("analysis_failed", path=str(path))
+        log.exception("analysis_failed", path=repr(path))
         return None, f"Unexpected {type(error).__name__}: {error}. Please report it with the log."
 
 
-def _options(question: str, language: str | None) -> CsvAnalysisOptions:
+def _place(path: Any) -> str:
+    """Return a path as text; raises SourceNotFound for what is none."""
+    try:
+        place = os.fsdecode(path)
+        place.encode()
+    except TypeError:
+        raise SourceNotFound(source=repr(path), problem="it is no path") from None
+    except UnicodeEncodeError:
+        raise SourceNotFound(source=ascii(path), problem="its name is not UTF-8, rename it") from None
+    return place
+
+
+def _check_choices(mode: Any, time_limit_s: Any) -> None:
+    """Refuse what a caller without a type checker may give; raises InvalidOption."""
+    if mode not in get_args(Mode):
+        raise _invalid(f"mode is {' or '.join(get_args(Mode))}, not {mode!r}")
+    number = isinstance(time_limit_s, int | float) and 0 < time_limit_s < math.inf
+    if time_limit_s is not None and not number:
+        raise _invalid(f"time_limit_s is a number of seconds above 0, not {time_limit_s!r}")
+
+
+def _invalid(problem: str) -> InvalidOption:
+    return InvalidOption(data_type=CSV_ANALYSIS.name, problem=problem, known=_KNOWN)
+
+
+def _options(question: Any, language: str | None, model: Any) -> CsvAnalysisOptions:
+    if not isinstance(model, str | None):
+        raise _invalid(f"model is the name of a model, not {model!r}")
+    if isinstance(question, str):
+        try:
+            question.encode()
+        except UnicodeEncodeError:
+            raise _invalid("the question is no Unicode text") from None
     try:
         return CsvAnalysisOptions(questions=(question,) if question else (), language=language)
     except ValidationError as error:
         problem = error.errors(include_url=False, include_input=False)[0]["msg"]
-        raise InvalidOption(data_type="csv_analysis", problem=problem, known="question, language") from None
+        raise _invalid(problem) from None
 
 
 def _submitted(services: Services, source: str, options: CsvAnalysisOptions, model: str | None) -> dict[str, Any]:

@@ -16,7 +16,7 @@ _CANNOT_BE_MADE = (
     ArithmeticError,
     LookupError,
     AttributeError,
-    RecursionError,
+    RuntimeError,
     MemoryError,
 )
 """What a template may raise that is sound and does not suit its row."""
@@ -41,9 +41,9 @@ class RowTemplate:
         """Return the text of a row; raises CannotRender."""
         names = {name: value for name, value in values.items() if name.isidentifier()}
         try:
-            text = self._template.render(**(names | {ROW: values}))
+            text = self._template.render(names | {ROW: values})
         except _CANNOT_BE_MADE as error:
-            raise CannotRender(f"the prompt cannot be made from it: {error}") from None
+            raise CannotRender(f"the prompt cannot be made from it: {str(error) or type(error).__name__}") from None
         if not text.strip():
             raise CannotRender("its prompt is empty")
         return text

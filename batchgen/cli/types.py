@@ -46,7 +46,7 @@ def types(context: click.Context, *, as_json: bool) -> int | None:
 @json_option
 def new(*, name: str, as_json: bool) -> int:
     """Write a declaration that works, to be changed, into the folder of declared types."""
-    if not re.match(NAME, name):
+    if not re.fullmatch(NAME.removesuffix("$"), name):
         raise UsageError(f"{name!r} cannot be a name.", "Use a small letter, then small letters, digits and _.")
     if name in DATA_TYPES:
         raise UsageError(f"{name} is a data type of batchgen.", "Choose another name.")

@@ -7,9 +7,8 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
-from jinja2 import StrictUndefined, TemplateSyntaxError, UndefinedError
+from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError
 from jinja2.environment import TemplateExpression
-from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 
@@ -23,6 +22,8 @@ def check_expression(text: str) -> str:
         expression(text)
     except TemplateSyntaxError as error:
         raise ValueError(f"it is no expression ({error.message})") from None
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
     return text
 
 
@@ -36,10 +37,12 @@ def expression(text: str) -> TemplateExpression:
 def holds(text: str, values: Mapping[str, Any]) -> bool:
     """Tell whether an expression is true of a row; raises NotComparable."""
     try:
-        result = expression(text)(**{name: value for name, value in values.items() if name.isidentifier()}, row=values)
+        result = expression(text)(
+            {name: value for name, value in values.items() if name.isidentifier()} | {"row": values}
+        )
         if isinstance(result, StrictUndefined):
             raise NotComparable(f"where: it names a column that is not there: {text}")
-    except (UndefinedError, SecurityError, TypeError, ValueError, ArithmeticError, LookupError) as error:
+    except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError, RuntimeError, MemoryError) as error:
         raise NotComparable(f"where: {error}") from None
     return bool(result)
 

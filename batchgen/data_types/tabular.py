@@ -153,15 +153,30 @@ def _rows(source: OpenedSource, options: TabularOptions) -> Iterator[Row | BadLi
     )
     if not options.columns:
         return found
-    names = {source_name: name for name, source_name in options.columns.items()}
-    return (_renamed(source, row, names) if isinstance(row, Row) else row for row in found)
+    return _renamed(source, found, options.columns)
 
 
-def _renamed(source: OpenedSource, row: Row, names: dict[str, str]) -> Row:
-    missing = [name for name in names if name not in row.values]
-    if missing and row.number == 1:
-        check_required(source, row.place, tuple(row.values), missing)
-    return replace(row, values={names.get(name, name): value for name, value in row.values.items()})
+def _renamed(source: OpenedSource, found: Iterator[Row | BadLine], wanted: dict[str, str]) -> Iterator[Row | BadLine]:
+    columns: tuple[str, ...] | None = None
+    pairs: list[tuple[str, str]] = []
+    for row in found:
+        if isinstance(row, BadLine):
+            yield row
+            continue
+        if tuple(row.values) != columns:
+            if columns is None:
+                check_required(source, row.place, tuple(row.values), list(wanted.values()))
+            columns = tuple(row.values)
+            pairs = _new_names(columns, wanted)
+        yield replace(row, values={name: row.values[column] for name, column in pairs})
+
+
+def _new_names(columns: tuple[str, ...], wanted: dict[str, str]) -> list[tuple[str, str]]:
+    """Return each column with its name: one may get several, and one whose name another gets is left out."""
+    sources = {name: find_column(columns, source_name) for name, source_name in wanted.items()}
+    given = [(name, column) for name, column in sources.items() if column is not None]
+    kept = set(columns).difference(wanted, sources.values())
+    return [*given, *((column, column) for column in columns if column in kept)]
 
 
 def _used(options: TabularOptions) -> list[str]:

@@ -25,12 +25,13 @@ _ASCII = 0x7F
 _ENOUGH = 32
 """Bytes that are not ASCII: from fewer no encoding can be told."""
 _COMMON = ("cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "cp949", "cp932", "gb18030", "big5")
-_BOMS = (
+WIDE_MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+"""Byte order marks of encodings whose text holds NULs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +51,13 @@ def detect(
     encoding: str | None = None,
     delimiter: str | None = None,
     quote: str | None = None,
-    usual: str = ",",
+    usual: str | None = None,
 ) -> Dialect:
-    """Return the dialect of a file; `usual` is the delimiter that its ending stands for.
+    """Return the dialect of a file; `usual` is the delimiter that its ending stands for, where that is to be said.
 
     Raises SourceEmpty, and SourceUnreadable for what its first line shows.
     """
+    usual = usual or ("\t" if source.suffix == ".tsv" else ",")
     codec = detect_encoding(source, encoding)
     with source.path.open("rb") as file:
         raw = file.read(_SAMPLE_BYTES)
@@ -85,7 +87,7 @@ def detect_encoding(source: OpenedSource, encoding: str | None, *, guess: bool =
         raw = file.read(_SAMPLE_BYTES)
     if not raw:
         raise SourceEmpty(source=source.location)
-    for mark, name in _BOMS:
+    for mark, name in WIDE_MARKS:
         if raw.startswith(mark):
             log.info("encoding_detected", source=source.location, encoding=name)
             return name

@@ -20,6 +20,7 @@ from batchgen.openai_client.answers import Failure, read_body
 from batchgen.openai_client.model_config import ModelCapability
 from batchgen.openai_client.policies import ModelPolicies
 from batchgen.sources.opened import OpenedSource
+from batchgen.sources.opening import existing
 from batchgen.stages.time_limit import OutOfTime, within
 from batchgen.stages.workspace import Workspace
 from batchgen.storage import object_names as names
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 _TRIES = 2
 _LEAST_S = 1.0
+_MOST_S = 86_400.0
+"""What platforms wait for has an end: seconds beyond it are errors."""
 
 
 class CsvAnalyzer:
@@ -52,6 +55,7 @@ class CsvAnalyzer:
         Raises SourceNotFound, SourceUnreadable, SourceEmpty, AnalysisFailed, AnalysisTooSlow, Unavailable,
         AccessDenied, BucketMissing.
         """
+        time_limit_s = min(time_limit_s, _MOST_S)
         ends_at = time.monotonic() + time_limit_s
         try:
             return within(
@@ -63,8 +67,9 @@ class CsvAnalyzer:
             raise AnalysisTooSlow(file=path.name, seconds=f"{time_limit_s:g}") from None
 
     def _analyze(self, path: Path, options: CsvAnalysisOptions, *, model: str | None, ends_at: float) -> dict[str, Any]:
-        if not path.is_file():
-            raise SourceNotFound(source=str(path), problem="there is no such file")
+        path = existing(str(path), path)
+        if path.is_dir():
+            raise SourceNotFound(source=str(path), problem="it is a folder, and a file is analysed at once")
         name = f"analysis-{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(4)}"
         chosen = self._policies.choose(model, CSV_ANALYSIS.name, needs=frozenset({ModelCapability.CHAT})).model
         key = names.analysis_input_key(name, path.suffix.lower())

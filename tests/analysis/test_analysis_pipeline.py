@@ -106,7 +106,9 @@ def test_what_cannot_be_analysed_is_told(pipeline: Pipeline, name: str, content:
     ("path", "changes", "told"),
     [
         ("nowhere.csv", {}, "no such file"),
-        ("", {}, "no such file"),
+        ("", {}, "it is a folder"),
+        ("\udcff.csv", {}, "its name is not UTF-8"),
+        ("x" * 5_000, {}, "File name too long"),
         ("preise.csv", {"OPENAI_API_KEY": None}, "OPENAI_API_KEY is not set"),
         ("preise.csv", {"BATCHGEN_S3_BUCKET": None}, "BATCHGEN_S3_BUCKET is not set"),
         ("preise.csv", {"AWS_ENDPOINT_URL_S3": "http://127.0.0.1:1"}, "S3 is not available"),
@@ -119,6 +121,43 @@ def test_what_is_missing_or_away_is_told(pipeline: Pipeline, path: str, changes:
     assert result is None
     assert told in (error or "")
     assert left(pipeline) == []
+
+
+@pytest.mark.parametrize("mode", ["sync", "batch"])
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"path": None}, "None cannot be opened: it is no path"),
+        ({"path": 5}, "it is no path"),
+        ({"path": b"\xff.csv"}, "its name is not UTF-8"),
+        ({"path": "a\0b.csv"}, "null byte"),
+        ({"time_limit_s": float("nan")}, "time_limit_s is a number of seconds above 0, not nan"),
+        ({"time_limit_s": -1}, "time_limit_s"),
+        ({"time_limit_s": float("inf")}, "time_limit_s"),
+        ({"time_limit_s": "5"}, "time_limit_s"),
+        ({"mode": "quick"}, "mode is sync or batch"),
+        ({"question": "\udcff"}, "no Unicode text"),
+        ({"question": 5}, "valid string"),
+        ({"model": 5}, "model is the name of a model"),
+        ({"language": "Klingon"}, "not known"),
+    ],
+)
+def test_an_argument_that_is_none_is_told(pipeline: Pipeline, mode: str, given: dict[str, Any], told: str) -> None:
+    arguments: dict[str, Any] = {"path": table(pipeline), "mode": mode, "settings": settings(pipeline)} | given
+    result, error = run_analysis_pipeline(**arguments)
+    assert result is None
+    assert told in (error or "")
+    (error or "").encode()
+    assert "report it" not in (error or "")
+    assert left(pipeline) == []
+
+
+def test_any_path_to_a_file_and_any_limit_will_do(pipeline: Pipeline) -> None:
+    path = os.fsencode(table(pipeline, "weird [1] 컵.CSV"))
+    result, error = run_analysis_pipeline(path, time_limit_s=1e300, settings=settings(pipeline))
+    assert error is None
+    assert result is not None
+    assert result["analysis"]["file"] == "weird [1] 컵.CSV"
 
 
 class Dripping(BaseHTTPRequestHandler):
@@ -222,6 +261,8 @@ def test_the_command_prints_one_document(
     assert orjson.loads(capsysbinary.readouterr().out)["analysis"]["rows"] == 200
     assert main(["nowhere.csv"]) == 1
     assert "no such file" in orjson.loads(capsysbinary.readouterr().out)["error"]
+    assert main(["\udcff.csv"]) == 1
+    assert "not UTF-8" in orjson.loads(capsysbinary.readouterr().out)["error"]
 
 
 def test_many_files_and_questions_go_through_the_stages_at_batch_price(pipeline: Pipeline) -> None:

@@ -9,6 +9,8 @@ import pytest
 from pydantic import ValidationError
 
 from batchgen.data_types.contract import BadRow, Record
+from batchgen.data_types.declared.generator import PromptTemplate
+from batchgen.data_types.row_filter import holds
 from batchgen.data_types.tabular import TabularOptions, records
 from batchgen.errors import SourceUnreadable
 from batchgen.sources.opened import OpenedSource
@@ -61,7 +63,45 @@ def test_a_filter_sees_the_new_names(tmp_path: Path) -> None:
     assert ids(tmp_path, columns="price=Preis", where="price|float >= 10") == ["b", "c"]
 
 
-@pytest.mark.parametrize("where", ["colour == 'red'", "brand + 1", "brand.__class__.__mro__"])
+def renamed(folder: Path, content: str, columns: str) -> list[Any]:
+    path = folder / "t.csv"
+    path.write_text(content, encoding="utf-8")
+    options = TabularOptions.model_validate({"columns": columns})
+    rows = records(OpenedSource("t.csv", path), options, lambda row: row)
+    return [row.data for row in rows if isinstance(row, Record)]
+
+
+@pytest.mark.parametrize(
+    ("content", "columns", "expected"),
+    [
+        ("Product title,title\nnew,old\n", "title=Product title", {"title": "new"}),
+        ("title,Product title\nold,new\n", "title=Product title", {"title": "new"}),
+        ("a,b\n1,2\n", "a=b,b=a", {"a": "2", "b": "1"}),
+        ("name\nMug\n", "title=name,label=name", {"title": "Mug", "label": "Mug"}),
+        ("NAME,x\nMug,1\n", "title=name", {"title": "Mug", "x": "1"}),
+    ],
+)
+def test_a_name_that_is_given_means_the_column_it_was_given(
+    tmp_path: Path, content: str, columns: str, expected: dict[str, str]
+) -> None:
+    assert renamed(tmp_path, content, columns) == [expected]
+
+
+def test_a_column_that_is_not_there_is_told_after_a_bad_line_too(tmp_path: Path) -> None:
+    with pytest.raises(SourceUnreadable, match="no column 'zzz'"):
+        renamed(tmp_path, "a,b\n1\n2,3\n", "title=zzz")
+
+
+@pytest.mark.parametrize("column", ["row", "self", "price"])
+def test_a_column_may_have_any_name(column: str) -> None:
+    assert holds(f"row['{column}']|int > 1", {column: "5"})
+    assert PromptTemplate(f"{{{{ row['{column}'] }}}}").render({column: "5"}) == "5"
+
+
+@pytest.mark.parametrize(
+    "where",
+    ["colour == 'red'", "brand + 1", "brand.__class__.__mro__", "brand|map('none')|list", "1.5|round(method='x')"],
+)
 def test_what_a_filter_cannot_tell_of_a_row_makes_it_a_bad_row(tmp_path: Path, where: str) -> None:
     rows = found(tmp_path, where=where)
     assert all(isinstance(row, BadRow) and row.problem.startswith("where:") for row in rows)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -13,7 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from batchgen.data_types.structured.answer import AnswerForm
 from batchgen.data_types.structured.duplicates.spec import DuplicateSpec
-from batchgen.data_types.structured.fields import FieldSpec, each_once
+from batchgen.data_types.structured.fields import FieldSpec, each_once, free_name
 from batchgen.data_types.structured.rules import Rules
 from batchgen.errors import InvalidDeclaration
 from batchgen.row_template import ROW, environment
@@ -32,7 +33,7 @@ class Declaration(BaseModel):
     summary: str = Field("", max_length=200)
     columns: tuple[str, ...] = ()
     """Columns that the source must have; all others may be used, too."""
-    unchanged: tuple[str, ...] = ()
+    unchanged: tuple[Annotated[str, AfterValidator(free_name)], ...] = ()
     """Columns that must come back with their values: facts."""
     instructions: str = Field(min_length=1)
     """What the model is and does: the system message, the same for every row."""
@@ -83,13 +84,24 @@ class Declaration(BaseModel):
         return tuple(dict.fromkeys((*self.columns, *self.unchanged, *sorted(self.rules.columns()))))
 
 
+class _EachKeyOnce(yaml.SafeLoader):
+    """Refuses a key that stands twice: of two lists of rules, the first would be lost without a word."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        for key, times in Counter(keys).items():
+            if times > 1:
+                raise yaml.constructor.ConstructorError(None, None, f"{key!r} stands twice", node.start_mark)
+        return super().construct_mapping(node, deep)
+
+
 def parse_declaration(text: str, place: str) -> Declaration:
     """Read a declaration from YAML; raises InvalidDeclaration, which says where and what."""
     if len(text) > _MOST_BYTES:
         raise InvalidDeclaration(place=place, problem=f"it has more than {_MOST_BYTES:,} characters")
     try:
-        content = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+        content = yaml.load(text, _EachKeyOnce)  # noqa: S506 - a safe loader
+    except (yaml.YAMLError, ValueError) as error:  # a date or a number that there is not
         raise InvalidDeclaration(place=place, problem=f"it is not YAML ({' '.join(str(error).split())})") from None
     except RecursionError:
         raise InvalidDeclaration(place=place, problem="it is nested too deeply") from None

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from batchgen.data_types.product.fields import DEFAULT_FIELDS, KNOWN_FIELDS, as_field
 from batchgen.data_types.structured.duplicates.spec import DuplicateSpec
-from batchgen.data_types.structured.fields import FieldSpec, each_once
+from batchgen.data_types.structured.fields import FieldSpec, each_once, free_name
 from batchgen.data_types.structured.rules import Rules, as_object
 from batchgen.data_types.tabular import TabularOptions
 
@@ -36,7 +36,7 @@ class ProductOptions(TabularOptions):
         min_length=1,
         description="Output fields: names of known ones, or objects with name, type, description, max_length, ….",
     )
-    facts: Annotated[tuple[str, ...] | None, BeforeValidator(as_list)] = Field(
+    facts: Annotated[tuple[Annotated[str, AfterValidator(free_name)], ...] | None, BeforeValidator(as_list)] = Field(
         None,
         description="Columns whose values must come back unchanged. Default: those of sku, price, brand there are.",
     )

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model
 
 from batchgen.data_types.strict_schema import strict_problem, strict_schema
-from batchgen.data_types.structured.facts import Fact
+from batchgen.data_types.structured.facts import Fact, is_exact
 from batchgen.data_types.structured.fields import FieldSpec, FieldType
 
 ANSWER_CONFIG = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
@@ -61,12 +61,19 @@ def type_of(spec: FieldSpec) -> Any:
     types: dict[FieldType, Any] = {
         FieldType.TEXT: text,
         FieldType.LIST: Annotated[list[text], Field(max_length=spec.max_items)],
-        FieldType.NUMBER: float,
-        FieldType.INTEGER: int,
+        FieldType.NUMBER: Annotated[float, BeforeValidator(_as_it_is)],
+        FieldType.INTEGER: Annotated[int, Field(ge=-(2**63), lt=2**63)],
         FieldType.BOOLEAN: bool,
         FieldType.ATTRIBUTES: Annotated[list[Attribute], Field(max_length=spec.max_items)],
     }
     return types[spec.type] if spec.required else types[spec.type] | None
+
+
+def _as_it_is(value: Any) -> Any:
+    """Refuse a whole number that no table could hold as a number."""
+    if isinstance(value, int) and not isinstance(value, bool) and not is_exact(value):
+        raise ValueError("it has more digits than a number can hold")
+    return value
 
 
 def in_words(error: ValidationError) -> str:

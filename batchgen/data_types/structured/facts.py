@@ -14,6 +14,19 @@ NUMBER = re.compile(r"[+-]?(0|[1-9][0-9]*)(\.[0-9]+)?")
 Fact = str | int | float | bool | None
 
 
+def is_int64(value: int) -> bool:
+    """Tell whether tables have a whole number as one."""
+    return -(2**63) <= value < 2**63
+
+
+def is_exact(value: int) -> bool:
+    """Tell whether a double holds a whole number as it is, as all up to 2**53 are."""
+    try:
+        return int(float(value)) == value
+    except OverflowError:
+        return False
+
+
 def is_unchanged(given: Fact, answered: Fact) -> bool:
     """Tell whether the answer repeats the source: equal as text, or as numbers; nothing for nothing."""
     if is_missing(given) or is_missing(answered):

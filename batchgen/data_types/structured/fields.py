@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter
 from enum import StrEnum
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from batchgen.data_types.structured.language import language_code
+
+RECORD_ID = "record_id"
+"""The first column of every table of results."""
 
 
 class FieldType(StrEnum):
@@ -24,12 +28,21 @@ class FieldType(StrEnum):
     """Pairs of name and value: OpenAI's strict schemas have no objects with free keys."""
 
 
+def free_name(name: str) -> str:
+    """Return the name of a field or a fact; raises ValueError for one that tables could not have."""
+    if name == RECORD_ID:
+        raise ValueError(f"{RECORD_ID} is the column of the record's own id in the tables; choose another name")
+    if not name.strip() or any(unicodedata.category(each) in {"Cc", "Cs"} for each in name):
+        raise ValueError(f"{name!r} cannot be the name of a field: it is blank, or holds a control character")
+    return name
+
+
 class FieldSpec(BaseModel):
     """One field of the output."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str = Field(min_length=1, max_length=64)
+    name: Annotated[str, AfterValidator(free_name)] = Field(min_length=1, max_length=64)
     type: FieldType = FieldType.TEXT
     description: str = ""
     """Tells the model what belongs into the field."""

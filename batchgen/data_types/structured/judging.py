@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator
 from typing import Any
 
@@ -81,7 +82,12 @@ def _limits(specs: tuple[FieldSpec, ...], answer: dict[str, Any]) -> Iterator[Vi
 def is_empty(spec: FieldSpec, value: Any) -> bool:
     """Tell whether a text is missing. A list of attributes may be empty, but none may lack its name or value."""
     if spec.type is FieldType.ATTRIBUTES:
-        return any(is_missing(each["name"]) or is_missing(each["value"]) for each in value or ())
+        return not all(_is_seen(each["name"]) and _is_seen(each["value"]) for each in value or ())
     if spec.type is FieldType.LIST:
-        return not value or any(is_missing(each) for each in value)
-    return is_missing(value)
+        return not value or not all(map(_is_seen, value))
+    return is_missing(value) or (isinstance(value, str) and not _is_seen(value))
+
+
+def _is_seen(text: str) -> bool:
+    """Tell whether a text has a character that is no blank, no control and no mark of layout."""
+    return any(unicodedata.category(each)[0] not in "CZ" for each in text)

@@ -28,6 +28,8 @@ _ALONE = frozenset({"el", "he", "hi", "ko", "th"})
 """Languages that their script tells alone."""
 _SHARE = 0.5
 """Of the letters, in the language's scripts: names and brands stay in their own."""
+_SHARE_OF_FEW = 0.15
+"""Of a few letters, some of them Latin: a title may have more of a brand than of words."""
 _LETTERS = 40
 """Fewer letters than this tell a script, and no words."""
 _SURE = 0.9
@@ -47,16 +49,18 @@ def language_code(language: str) -> str:
 
 def is_in_language(text: str, code: str) -> bool:
     """Tell whether a text is in a language, as far as it can be told; what cannot be told is taken to be."""
-    letters = [character for character in text if character.isalpha()]
+    letters = [character for character in unicodedata.normalize("NFKC", text) if character.isalpha()]
     if not letters:
         return True
     scripts = Counter(_script(letter) for letter in letters)
     wanted = _SCRIPTS.get(code, {"LATIN"})
     if code == "ja" and not (scripts["HIRAGANA"] + scripts["KATAKANA"]) and scripts["CJK"] > _LETTERS:
         return False  # Chinese
-    if sum(scripts[script] for script in wanted) < _SHARE * len(letters):
+    few = len(letters) < _LETTERS
+    share = _SHARE_OF_FEW if few and scripts["LATIN"] > 0 else _SHARE
+    if sum(scripts[script] for script in wanted) < share * len(letters):
         return False
-    if code in _ALONE or len(letters) < _LETTERS:
+    if code in _ALONE or few:
         return True
     found, sure = _identify(text)
     return (
@@ -68,7 +72,8 @@ def is_in_language(text: str, code: str) -> bool:
 
 
 def _script(letter: str) -> str:
-    return unicodedata.name(letter, "").split(" ", 1)[0]
+    # The mark of a long vowel, ー, is KATAKANA-HIRAGANA; 々 stands for the character before it.
+    return unicodedata.name(letter, "").replace("IDEOGRAPHIC", "CJK").replace("-", " ").split(" ", 1)[0]
 
 
 def _identify(text: str) -> tuple[str, float]:

@@ -11,10 +11,17 @@ from typing import Any, NamedTuple
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from batchgen.data_types.structured.facts import as_text
+from batchgen.data_types.structured.facts import NUMBER, as_text
 from batchgen.data_types.tabular import is_missing
 
-_NUMBER = re.compile(r"\d+(?:[.,\u00a0\u202f' ]\d{3})*(?:[.,]\d+)?")
+_DATE = r"\d{1,2}\.\d{1,2}\.\d{4}(?!\d)"
+_LIST = r"\d+(?:,\d+){2,}(?!\.?\d)"
+"""Or thousands."""
+_NUMBER = re.compile(rf"{_DATE}|{_LIST}|" r"\d+(?:[.,\u00a0\u2009\u202f' ]\d{3})*(?:[.,]\d+)?")
+_SIGNS = {"\u066b": ".", "\u066c": ",", "\u2019": "'"}
+"""Arabic's decimal point and comma of thousands, and the apostrophe that parts thousands in Switzerland."""
+_JOINED = re.compile("[\u0e00-\u0eff\u1000-\u11ff\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff]")
+"""Letters of scripts that write words together, or endings to them: Thai, Chinese, Japanese, Korean and others."""
 _COPIED = 40
 """Characters from which a text that stands in the source counts as copied."""
 
@@ -78,20 +85,21 @@ class Rules(BaseModel):
         for name, columns in self.mentions.items():
             whole = _folded(" ".join(texts(answer.get(name))))
             for column in columns:
-                wanted = source.get(column)
-                if not is_missing(wanted) and _folded(as_text(wanted)) not in whole:
-                    yield Violation("not_mentioned", f"{name}: it does not mention {column} ({as_text(wanted)})")
+                for wanted in texts(source.get(column)):
+                    if not is_missing(wanted) and not _is_mentioned(wanted, whole):
+                        yield Violation("not_mentioned", f"{name}: it does not mention {column} ({wanted})")
 
     def _of_text(self, name: str, text: str, source: dict[str, Any]) -> Iterator[Violation]:
         for value in self.forbidden:
-            found = _pattern(value).search(text)
+            found = _pattern(value).search(unicodedata.normalize("NFC", text))
             if found:
                 yield Violation("forbidden_word", f"{name}: it says {found[0]!r}")
         held = self.numbers_from_source
         if held is True or (held and name in held):
             known = {form for value in source.values() for other in texts(value) for form in _numbers(other)}
-            for number in _NUMBER.findall(text):
-                if not known & _forms(number):
+            for number in _NUMBER.findall(_plain_digits(text)):
+                parts = _parts(number)
+                if not known & _forms(number) and not all(known & _forms(part) for part in parts):
                     yield Violation("unknown_number", f"{name}: the number {number} does not stand in the source")
         if name in self.not_copied and len(text) >= _COPIED:
             folded = _folded(text)
@@ -125,12 +133,34 @@ def texts(value: Any) -> Iterator[str]:
 
 
 def _numbers(text: str) -> set[str]:
-    return {form for number in _NUMBER.findall(text) for form in _forms(number)}
+    """Return what the numbers of a text may mean, and where one may be several, what these may."""
+    found = _NUMBER.findall(_plain_digits(text))
+    return {form for number in found for each in (number, *_parts(number)) for form in _forms(each)}
+
+
+def _parts(number: str) -> list[str]:
+    """Return the numbers of a date or a list, or those that a blank may part: `6 250 ml` may be six of 250 ml."""
+    if re.fullmatch(_DATE, number):
+        return number.split(".")
+    return number.split("," if re.fullmatch(_LIST, number) else " ")
+
+
+def _plain_digits(text: str) -> str:
+    if text.isascii():
+        return text
+    return "".join(str(unicodedata.decimal(each)) if each.isdecimal() else _SIGNS.get(each, each) for each in text)
+
+
+def _is_mentioned(wanted: str, whole: str) -> bool:
+    """Tell whether a folded text holds a value: a number as a number, however it is written."""
+    if NUMBER.fullmatch(wanted.strip()):
+        return _trimmed(wanted.strip().lstrip("+-")) in _numbers(whole)
+    return _folded(wanted) in whole
 
 
 def _forms(number: str) -> set[str]:
     """Return what a number may mean, as plain decimals: `1,250` is 1250 or 1.25."""
-    plain = re.sub(r"[\u00a0\u202f' ]", "", number)
+    plain = re.sub(r"[\u00a0\u2009\u202f' ]", "", number)
     readings = {plain.replace(",", ""), plain.replace(".", "").replace(",", ".")}
     if plain.count(".") <= 1 and "," not in plain:
         readings.add(plain)
@@ -154,12 +184,23 @@ def _is_expression(value: str) -> bool:
 
 @lru_cache(maxsize=512)
 def _pattern(value: str) -> re.Pattern[str]:
-    """Compile a forbidden word; raises ValueError for an expression that is none."""
+    """Compile a forbidden word; raises ValueError for one that every text would hold, or an expression that is none."""
+    value = unicodedata.normalize("NFC", value.strip())
+    if not value:
+        raise ValueError("a forbidden word is blank")
     if not _is_expression(value):
         inner = r"\s+".join(re.escape(part) for part in value.split())
-        start = r"(?<!\w)" if value[:1].isalnum() else ""
-        return re.compile(f"{start}{inner}" + (r"(?!\w)" if value[-1:].isalnum() else ""), re.IGNORECASE)
+        start = r"(?<!\w)" if _bounds(value[0]) else ""
+        return re.compile(f"{start}{inner}" + (r"(?!\w)" if _bounds(value[-1]) else ""), re.IGNORECASE)
     try:
-        return re.compile(value[1:-1], re.IGNORECASE)
+        pattern = re.compile(value[1:-1], re.IGNORECASE)
     except re.error as error:
         raise ValueError(f"{value} is no regular expression ({error})") from None
+    if pattern.search(""):
+        raise ValueError(f"{value} is found in every text, even an empty one")
+    return pattern
+
+
+def _bounds(letter: str) -> bool:
+    """Tell whether a word ends where this letter does: `art` is no word of `party`."""
+    return letter.isalnum() and not _JOINED.match(letter)

@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from batchgen.data_types.contract import Outcome, Result
-from batchgen.data_types.structured.facts import as_text
+from batchgen.data_types.structured.facts import as_text, is_exact, is_int64
 from batchgen.data_types.structured.fields import FieldSpec, FieldType
 
 _GROUP = 5_000
@@ -53,13 +53,26 @@ def _values(outcomes: Callable[[], Iterator[Outcome]], name: str) -> Iterator[An
 
 
 def _kind(values: Iterator[Any]) -> str:
-    """Return int64, double, bool or string: what all values of a fact are, nothing aside."""
-    found = {type(value) for value in values if value is not None}
-    if found == {bool}:
-        return "bool"
-    if found == {int}:
-        return "int64"
-    return "double" if found and found <= {int, float} else "string"
+    """Return int64, double, bool or string: what can hold all values of a fact as they are, nothing aside."""
+    kinds = {"bool", "int64", "double"}
+    is_there = False
+    for value in values:
+        if value is not None:
+            is_there = True
+            kinds &= _kinds_for(value)
+    return next((kind for kind in ("bool", "int64", "double") if is_there and kind in kinds), "string")
+
+
+def _kinds_for(value: Any) -> set[str]:
+    match value:
+        case bool():
+            return {"bool"}
+        case int():
+            return {kind for kind, fits in (("int64", is_int64(value)), ("double", is_exact(value))) if fits}
+        case float():
+            return {"double"}
+        case _:
+            return set()
 
 
 def _write_csv(results: Iterator[Result], names: list[str], path: Path) -> None:
@@ -106,6 +119,8 @@ def _write_rows(
                 kind = facts.get(column.name)
                 values = [row.output.get(column.name) for row in rows]
                 values = [_as_fact(value, kind) for value in values] if kind is not None else values
+                if column.type == pa.float64():
+                    values = [None if value is None else float(value) for value in values]
                 arrays.append(pa.array(values, column.type))
             writer.write_batch(pa.record_batch(arrays, schema=schema))
 

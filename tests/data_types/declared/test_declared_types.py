@@ -14,6 +14,8 @@ from pipeline import Pipeline, StartPipeline
 
 from batchgen.data_types import with_declaration
 from batchgen.data_types.declared.declaration import check_declaration, parse_declaration
+from batchgen.data_types.declared.generator import PromptTemplate
+from batchgen.data_types.tabular import RowProblem
 from batchgen.errors import InvalidDeclaration, SourceUnreadable, UnknownDataType
 from batchgen.lifecycle import BatchStatus
 from batchgen.simulator import Answer, AnswerRequest
@@ -44,6 +46,7 @@ GOOD: dict[str, Any] = {
         ({"rules": {"mentions": {"title": ["name"]}}}, "'title', which is not declared"),
         ({"rules": {"forbidden": ["/(/"]}}, "regular expression"),
         ({"colour": 1}, "colour"),
+        ({"unchanged": ["record_id"]}, "record's own id"),
     ],
 )
 def test_a_declaration_that_cannot_be_used_says_why(changes: dict[str, Any], told: str) -> None:
@@ -51,7 +54,19 @@ def test_a_declaration_that_cannot_be_used_says_why(changes: dict[str, Any], tol
         check_declaration(GOOD | changes, "tea.yaml")
 
 
-@pytest.mark.parametrize("text", ["a: [", "- 1", "", "!!python/object/apply:os.system [ls]"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: [",
+        "- 1",
+        "",
+        "!!python/object/apply:os.system [ls]",
+        "summary: 2024-13-45",
+        f"max_retries: {'9' * 5_000}",
+        "[" * 50_000,
+        "rules: {forbidden: [a]}\nrules: {forbidden: [b]}",
+    ],
+)
 def test_what_is_no_yaml_of_a_type_is_told(text: str) -> None:
     with pytest.raises(InvalidDeclaration, match=r"tea\.yaml"):
         parse_declaration(text, "tea.yaml")
@@ -122,3 +137,14 @@ def test_a_new_type_is_written_listed_previewed_and_generated_without_python(
     assert "Mug" in previewed.document["records"][0]["messages"][1]["content"]
     done = run("generate", "shop_texts", "--source", str(source), "--approve", "--json")
     assert (done.code, done.document["data_type"], done.document["accepted"]) == (0, "shop_texts", 3)
+
+
+@pytest.mark.parametrize("prompt", ["{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", "{{ 'a' * 10**15 }}"])
+def test_a_template_that_never_ends_makes_bad_rows(prompt: str) -> None:
+    with pytest.raises(RowProblem, match="cannot be made"):
+        PromptTemplate(prompt).render({})
+
+
+@pytest.mark.usefixtures("configured")
+def test_a_name_with_a_line_end_is_none(run: Run) -> None:
+    assert "cannot be a name" in run("types", "new", "shop_texts\n").err

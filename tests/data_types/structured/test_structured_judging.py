@@ -85,6 +85,8 @@ DEFECTS: dict[str, tuple[dict[str, Any] | str, str]] = {
     "a changed fact": (GOOD | {"price": 1249}, "fact_changed"),
     "an invented fact": (GOOD | {"sku": "K-2"}, "fact_changed"),
     "an empty text": (GOOD | {"title": "  "}, "empty_field"),
+    "an invisible text": (GOOD | {"title": "\u200b\ufeff"}, "empty_field"),
+    "an invisible item": (GOOD | {"tags": ["Becher", "\u200b"]}, "empty_field"),
     "an empty item": (GOOD | {"tags": ["Becher", ""]}, "empty_field"),
     "too short": (GOOD | {"description": "Ein Becher."}, "too_short"),
     "too few items": (GOOD | {"tags": ["Becher"]}, "too_few_items"),
@@ -125,6 +127,15 @@ def test_all_that_is_wrong_is_told_at_once() -> None:
         assert told in verdict.detail
 
 
+@pytest.mark.parametrize(("kind", "number"), [("integer", 2**63), ("number", 2**53 + 1), ("number", 2**64 - 1)])
+def test_a_number_that_no_table_can_hold_is_refused(kind: str, number: int) -> None:
+    form = AnswerForm((), (FieldSpec(name="count", type=FieldType(kind)),))
+    verdict = judge_structured(form, orjson.dumps({"count": number}).decode(), {}, Rules())
+    assert isinstance(verdict, Refused)
+    assert (verdict.reason, verdict.detail[:6]) == ("schema_violation", "count:")
+    assert isinstance(judge_structured(form, orjson.dumps({"count": 2**53}).decode(), {}, Rules()), Accepted)
+
+
 @pytest.mark.parametrize(
     ("text", "language", "expected"),
     [
@@ -139,6 +150,12 @@ def test_all_that_is_wrong_is_told_at_once() -> None:
         ("A beautiful mug made of stoneware for the morning by the sea", "de", False),
         ("Un beau bol en grès pour le matin au bord de la mer", "French", True),
         ("Mug", "German", True),
+        ("Samsung Galaxy Buds 무선 이어폰", "Korean", True),
+        ("The best 이어폰 for you and your friends", "Korean", False),
+        ("コーヒーメーカー XM", "Japanese", True),
+        ("Samsung Galaxy S21 чехол", "Russian", True),
+        ("ﾜｲﾔﾚｽ", "Japanese", True),
+        ("무선 이어폰", "Japanese", False),
     ],
 )
 def test_languages_are_told_where_they_can_be(text: str, language: str, *, expected: bool) -> None:
@@ -151,6 +168,9 @@ def test_languages_are_told_where_they_can_be(text: str, language: str, *, expec
         {"name": "a", "language": "Klingon"},
         {"name": "a", "min_length": 9, "max_length": 3},
         {"name": "a", "type": "number", "min_length": 3},
+        {"name": "record_id"},
+        {"name": " "},
+        {"name": "a\0"},
     ],
 )
 def test_a_field_that_contradicts_itself_is_refused(values: dict[str, Any]) -> None:
@@ -178,3 +198,74 @@ def test_a_field_that_contradicts_itself_is_refused(values: dict[str, Any]) -> N
 def test_schemas_that_openai_would_refuse_are_told(schema: dict[str, Any], problem: str) -> None:
     assert problem in (strict_problem(schema) or "")
     assert strict_problem(FORM.schema) is None
+
+
+def broken(rules: Rules, text: str, source: dict[str, Any]) -> list[str]:
+    """The reasons for which a text is refused."""
+    return [each.reason for each in rules.violations({"text": text}, source)]
+
+
+@pytest.mark.parametrize(
+    ("text", "source"),
+    [
+        ("6 pieces of 250 ml", {"name": "Set 6 250 ml"}),
+        ("12 500 ml cans", {"name": "500 ml", "count": 12}),
+        ("1 500 W", {"power": 1500}),
+        ("٣٠٠ مل", {"size": "300 ml"}),
+        ("\u0661\u066b\u0665 كغ", {"weight": 1.5}),
+        ("\uff13\uff10\uff10 ml", {"size": "300 ml"}),
+        ("seit 21.11.2024", {"since": "2024-11-21"}),
+        ("since 2024-11-21", {"since": "21.11.2024"}),
+        ("1\u2019250 m", {"length": "1250"}),
+        ("50 % in 3.5.1", {"note": "50% v3.5.1"}),
+        ("36, 37 und 38", {"sizes": "36,37,38"}),
+        ("100 x 200 x 300", {"sizes": "100,200,300"}),
+        ("1,250,000.50 EUR, 2 500 000", {"price": 1250000.5, "other": "2,500,000"}),
+    ],
+)
+def test_a_number_of_the_source_may_be_written_otherwise(text: str, source: dict[str, Any]) -> None:
+    rules = Rules(numbers_from_source=True)
+    assert broken(rules, text, source) == []
+    assert broken(rules, f"{text}, 77", source) == ["unknown_number"]
+
+
+@pytest.mark.parametrize(("text", "source"), [("12 250 ml", {"size": "250 ml"}), ("21.10.2024", {"at": "2024-11-21"})])
+def test_a_number_is_unknown_where_a_part_of_it_is(text: str, source: dict[str, Any]) -> None:
+    assert broken(Rules(numbers_from_source=True), text, source) == ["unknown_number"]
+
+
+@pytest.mark.parametrize(
+    ("word", "text", "is_found"),
+    [
+        ("최저가", "이 제품은 최저가입니다", True),
+        ("最安値", "当店は最安値です", True),
+        ("ถูกที่สุด", "สินค้าถูกที่สุดในไทย", True),
+        ("Café", "Cafe\u0301 here", True),
+        (" art ", "a party", False),
+        ("art", "fine ART!", True),
+        ("100%", "a 100% cotton", True),
+    ],
+)
+def test_forbidden_words_are_found_in_every_script(word: str, text: str, *, is_found: bool) -> None:
+    assert bool(broken(Rules(forbidden=(word,)), text, {})) is is_found
+
+
+@pytest.mark.parametrize("word", ["", " ", "/x*/", "/|/"])
+def test_a_forbidden_word_that_every_text_holds_is_refused(word: str) -> None:
+    with pytest.raises(ValidationError):
+        Rules(forbidden=(word,))
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "is_mentioned"),
+    [
+        ("kostet 19,90 €", "19.90", True),
+        ("kostet 19,90 €", 19.9, True),
+        ("kostet 119,90 €", 19.9, False),
+        ("fifty of 50", 5, False),
+        ("red and blue", ["red", "blue"], True),
+        ("red alone", ["red", "blue"], False),
+    ],
+)
+def test_a_value_is_mentioned_however_it_is_written(text: str, value: Any, *, is_mentioned: bool) -> None:
+    assert (broken(Rules(mentions={"text": ("it",)}), text, {"it": value}) == []) is is_mentioned

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from batchgen.data_types.contract import Outcome, Record, Rejected, ReportPart, Result
 from batchgen.data_types.structured.fields import FieldSpec, FieldType
 from batchgen.data_types.structured.report.page import write_report
+from batchgen.data_types.structured.report.plots import field_plot, histogram
 from batchgen.data_types.structured.report.statistics import FieldStatistics, collect_statistics
 
 TEXT = FieldSpec(name="title")
@@ -136,3 +137,30 @@ def test_a_batch_without_accepted_records_has_a_page_too(tmp_path: Path) -> None
     part = write_report(lambda: iter(OUTCOMES[-1:]), batch_facts(records=1, accepted=0, failed=1), [TEXT], tmp_path)
     assert part.fields["statistics"]["title"]["present"] == 0
     assert "batch_expired" in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "odd", ["a\0b", "a\x01b", "a\u2028b", "a\u2029", "\ufffe", "</script>", "\\", "\"'`", "👩‍👩‍👧", "\u202ea"]
+)
+def test_whatever_characters_a_value_has_it_can_be_drawn(odd: str) -> None:
+    assert field_plot(of(TEXT, [odd, odd, "x", "x"])).startswith("data:image/svg+xml;base64,")
+
+
+@pytest.mark.parametrize(
+    ("kind", "values"),
+    [
+        ("number", [1e300] * 30),
+        ("number", [4006381333931e5] * 30),
+        ("number", [1.0, 1.0000000000000002] * 15),
+        ("number", [1e308, -1e308, 0.0] * 15),
+        ("integer", [2**63 - 1] * 30),
+        ("integer", [2**63 - 1, -(2**63), 0] * 15),
+    ],
+)
+def test_whatever_numbers_a_field_has_there_is_a_page(tmp_path: Path, kind: str, values: list[float]) -> None:
+    spec = FieldSpec(name="count", type=FieldType(kind))
+    facts = batch_facts(records=len(values), accepted=len(values), refused=0, failed=0, simulated=True)
+    part = write_report(lambda: results("count", values), facts, [spec], tmp_path)
+    assert part.fields["statistics"]["count"]["value"]["max"] == float(max(values))
+    assert "count" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    histogram(of(spec, values))

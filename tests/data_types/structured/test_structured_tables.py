@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 import pyarrow.parquet as pq
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -83,3 +84,29 @@ def test_every_table_holds_the_same_rows(rows: Sequence[dict[str, Any]]) -> None
                 assert float(found) == given_value
             else:
                 assert found == as_cell(given_value)
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        ([2**63 + 1, 1], ["9223372036854775809", "1"]),
+        ([2**53 + 1, 1.5], ["9007199254740993", "1.5"]),
+        ([2**53 + 1, 7], [2**53 + 1, 7]),
+        ([3, 1.5, None], [3.0, 1.5, None]),
+        ([True, 1], ["true", "1"]),
+        ([None, None], [None, None]),
+    ],
+)
+def test_a_fact_that_no_number_of_a_table_can_hold_keeps_its_digits(
+    tmp_path: Path, facts: list[Any], expected: list[Any]
+) -> None:
+    results = [Result(Record(f"r{at}", {}), {"gtin": fact}, 1) for at, fact in enumerate(facts)]
+    write_tables(lambda: iter(results), ["gtin"], [], tmp_path)
+    assert pq.read_table(tmp_path / "results.parquet").column("gtin").to_pylist() == expected
+
+
+def test_whole_numbers_in_a_field_of_numbers_keep_their_value(tmp_path: Path) -> None:
+    values = [2**63, -(2**53), 1.5, None]
+    results = [Result(Record(f"r{at}", {}), {"number": value}, 1) for at, value in enumerate(values)]
+    write_tables(lambda: iter(results), [], [FieldSpec(name="number", type=FieldType.NUMBER)], tmp_path)
+    assert pq.read_table(tmp_path / "results.parquet").column("number").to_pylist() == values

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from base64 import b64encode
 from collections.abc import Sequence
 from typing import Any
@@ -17,6 +18,8 @@ _INK = "#7b8799"
 """Reads on white and on black."""
 _GOOD, _BAD, _PLAIN = "#2f9e6e", "#d1495b", "#4c7fd6"
 _SHOWN_LABEL = 22
+_NOT_DRAWN = frozenset({"Cc", "Cn", "Cs", "Zl", "Zp"})
+"""Control characters, none at all, halves of pairs, separators of lines and paragraphs."""
 _FEW, _NAME = 10, 40
 """So many values of so many characters are drawn by name."""
 _AXIS = {
@@ -47,13 +50,20 @@ def bars(rows: Sequence[tuple[str, float]], *, good: str | None = None, unit: st
 
 
 def histogram(statistics: FieldStatistics) -> str:
-    """Draw how the measures of a field are distributed; what lies beyond the first and the last bin stands in these."""
+    """Draw how the measures of a field are distributed; what lies beyond the first and the last bin stands in these.
+
+    Nothing where doubles have no such bins: values that differ in their last digit, or by more than the greatest.
+    """
     import numpy as np  # noqa: PLC0415 - where reports are made alone
 
     low, high = np.quantile(statistics.values, (0.005, 0.995))
     whole = statistics.spec.type is not FieldType.NUMBER
     bins = min(_BINS, int(high - low) + 1) if whole else _BINS
-    counts, edges = np.histogram(np.clip(statistics.values, low, high), bins=bins)
+    try:
+        with np.errstate(all="ignore"):
+            counts, edges = np.histogram(np.clip(statistics.values, low, high), bins=bins)
+    except ValueError:
+        return ""
     data = [
         {"from": float(edges[at]), "to": float(edges[at + 1]), "records": int(count)} for at, count in enumerate(counts)
     ]
@@ -89,4 +99,6 @@ def _colour(name: str, good: str | None) -> str:
 
 
 def _short(text: str) -> str:
+    """Cut a label short. What no XML may hold, and line ends, which no expression may, end the renderer."""
+    text = "".join("\ufffd" if unicodedata.category(each) in _NOT_DRAWN else each for each in text)
     return text if len(text) <= _SHOWN_LABEL else text[: _SHOWN_LABEL - 1] + "…"

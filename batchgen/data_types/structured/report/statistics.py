@@ -80,9 +80,10 @@ class FieldStatistics:
         import numpy as np  # noqa: PLC0415 - where statistics are made alone
 
         names = ("min", "p05", "p25", "median", "p75", "p95", "max")
-        found = np.quantile(self.values, (0, 0.05, 0.25, 0.5, 0.75, 0.95, 1))
-        numbers = dict(zip(names, map(float, found), strict=True))
-        return numbers | {"mean": float(self.values.mean()), "sd": float(self.values.std())}
+        with np.errstate(over="ignore", invalid="ignore"):
+            found = np.quantile(self.values, (0, 0.05, 0.25, 0.5, 0.75, 0.95, 1))
+            numbers = dict(zip(names, map(float, found), strict=True))
+            return numbers | {"mean": float(self.values.mean()), "sd": float(self.values.std())}
 
 
 class _Collector:
@@ -168,10 +169,11 @@ def _outlying(measures: NDArray[np.float64], rows: NDArray[np.intp]) -> NDArray[
     if len(values) < _LEAST_FOR_OUTLIERS:
         return rows[:0]
     low, high = np.quantile(values, (0.25, 0.75))
-    reach = (high - low) * _FENCE
+    with np.errstate(over="ignore", invalid="ignore"):
+        reach = (high - low) * _FENCE
+        beyond = np.maximum(low - reach - values, values - high - reach)
     if reach == 0:
         return rows[:0]
-    beyond = np.maximum(low - reach - values, values - high - reach)
     order = np.argsort(-beyond, kind="stable")
     found: NDArray[np.intp] = rows[order[: int((beyond > 0).sum())]]
     return found

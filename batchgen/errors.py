@@ -88,7 +88,7 @@ class MissingSetting(InputError):
     remedy_template = "Set {variable} in the environment or in .env{otherwise}."
     what: str
     variable: str
-    otherwise: str = ", or use the batchgen command, which embeds it"
+    otherwise: str = ', or take the embedded one: eval "$(batchgen up --env)"'
 
 
 @dataclass(eq=False)

@@ -60,6 +60,10 @@ _CODES = {
     413: "content_too_large",
     429: "too_many_requests",
 }
+_REMEDIES = {
+    401: "Send one of BATCHGEN_API_KEYS: Authorization: Bearer KEY, or X-API-Key: KEY.",
+    429: "Come again when the header Retry-After says.",
+}
 
 
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -102,4 +106,4 @@ def add_problem_handlers(app: FastAPI) -> None:
     async def of_http(_: Request, error: HTTPException) -> JSONResponse:
         code = _CODES.get(error.status_code, f"http_{error.status_code}")
         headers = dict(error.headers) if error.headers else None
-        return problem(error.status_code, code, str(error.detail), "", headers)
+        return problem(error.status_code, code, str(error.detail), _REMEDIES.get(error.status_code, ""), headers)

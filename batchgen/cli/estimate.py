@@ -33,12 +33,14 @@ def show_estimate(wanted: JobRequest, *, as_json: bool, exact: bool = False) -> 
         print_json(estimate_document(wanted, estimated))
         return 0
     found = estimated.estimate
+    batches = f"{estimated.batches:,} {'batch' if estimated.batches == 1 else 'batches'}"
     say(
-        f"{estimated.records:,} records, {found.requests:,} requests in {estimated.batches} batches, "
+        f"{estimated.records:,} records, {found.requests:,} requests in {batches}, "
         f"model {estimated.model}. {_tokens(found)}"
     )
     say(
-        f"At batch price ${dollars(found.cost_usd)}, at the ordinary price ${dollars(found.ordinary_cost_usd)}"
+        ("At batch price" if found.output_tokens is not None else "For the input alone, at batch price")
+        + f" ${dollars(found.cost_usd)}, at the ordinary price ${dollars(found.ordinary_cost_usd)}"
         + ("" if found.most_cost_usd is None else f"; ${dollars(found.most_cost_usd)} at most, at batch price")
         + ". Nothing was sent."
     )
@@ -49,6 +51,6 @@ def _tokens(found: Estimate) -> str:
     error = f" (± {found.input_tokens_error:,})" if found.input_tokens_error else ""
     text = f"{found.input_tokens:,} input tokens{error}"
     if found.output_tokens is None:
-        return text + "; output tokens come on top: nothing is known of them yet, and --max-output-tokens sets no most."
+        return text + "; output tokens come on top: how many is not known yet; --max-output-tokens sets a limit."
     most = "" if found.output_tokens_most is None else f", {found.output_tokens_most:,} at most"
     return f"{text}, {found.output_tokens:,} output tokens expected{most}."

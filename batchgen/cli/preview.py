@@ -22,7 +22,7 @@ from batchgen.stages.preview import Previewed
 def preview(*, count: int, as_json: bool, **given: Any) -> int:
     """Ask for the first records of a source at once, at full price, and judge the answers; nothing is recorded."""
     wanted = request(load_settings(), **given)
-    with Services(connect((Part.SIMULATOR,))) as services:
+    with Services(connect((Part.REDIS, Part.S3, Part.SIMULATOR))) as services:  # what the answers cost is booked
         previewed = list(services.previewer.preview(wanted, count))
     if as_json:
         print_json({"data_type": wanted.data_type, "records": [each.document() for each in previewed]})

@@ -52,8 +52,9 @@ def review(
     """Decide on a batch that is READY_FOR_REVIEW."""
     given = [name for name, chosen in decisions.items() if chosen]
     if len(given) != 1:
-        said = " and ".join(f"--{name}" for name in given) or "No decision"
-        raise UsageError(f"{said} cannot be carried out.", "Give one of --approve, --reject, --retry.")
+        named = " and ".join(f"--{name}" for name in given)
+        said = f"{named} are more than one decision." if given else "No decision is given."
+        raise UsageError(said, "Give one of --approve, --reject, --retry.")
     record_ids = read_record_ids(items)
     with Services(connect((Part.REDIS, Part.S3))) as services:
         patiently(services.check_storage, services.settings.poll_interval_s)

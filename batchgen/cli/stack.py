@@ -41,7 +41,7 @@ def up(*, with_worker: bool, as_env: bool, as_json: bool) -> int:
         if part not in wanted:
             click.echo(f"{part.value:10} configured by the environment")
     if with_worker:
-        say(f"Start a job in the Prefect UI: {prefect_ui()}/deployments, generate, Run.")
+        say(f"Start a job in the Prefect UI: {prefect_ui()}/v2/deployments, generate, Run.")
     return 0
 
 

@@ -7,6 +7,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from batchgen.money import dollars
+
 _BUFFERED = 64
 
 
@@ -17,7 +19,7 @@ def render_page(
     from jinja2 import Environment, StrictUndefined  # noqa: PLC0415 - most commands write no report
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= filters or {}
+    environment.filters |= {"dollars": dollars, **(filters or {})}
     style = resources.files("batchgen.data_types").joinpath("report_page.css").read_text(encoding="utf-8")
     page = environment.from_string(template).stream(style=style, **values)
     page.enable_buffering(_BUFFERED)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
@@ -31,7 +31,21 @@ def check_expression(text: str) -> str:
 def expression(text: str) -> TemplateExpression:
     """Compile an expression of Jinja2, in its sandbox: columns are names, `row[...]` gives those with blanks."""
     environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined)
+    tests: dict[str, Any] = environment.tests
+    for name in ("none", "true", "false", "boolean", "integer", "float", "number", "string", "mapping", "sequence"):
+        tests[name] = _of_what_is_there(tests[name])
     return environment.compile_expression(text, undefined_to_none=False)
+
+
+def _of_what_is_there(test: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    """The same test, which is an error for a name that is not there: `stars is none` would just not hold."""
+
+    def asked(value: Any) -> bool:
+        if isinstance(value, StrictUndefined):
+            str(value)  # raises UndefinedError with the name
+        return test(value)
+
+    return asked
 
 
 def holds(text: str, values: Mapping[str, Any]) -> bool:

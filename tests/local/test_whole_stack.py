@@ -12,6 +12,7 @@ from urllib.request import Request, urlopen
 
 import psutil
 import pytest
+from command_line import Run
 
 from batchgen.local import EmbeddedStack, Part, StackInfo
 from batchgen.local.info import SERVERS
@@ -20,8 +21,13 @@ pytestmark = [pytest.mark.timeout(180), pytest.mark.xdist_group("whole_stack")]
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackInfo]:
-    stack = EmbeddedStack(tmp_path_factory.mktemp("state"))
+def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("state")
+
+
+@pytest.fixture(scope="module")
+def running(state: Path) -> Iterator[StackInfo]:
+    stack = EmbeddedStack(state)
     yield stack.up(SERVERS)
     stack.down()
 
@@ -125,3 +131,16 @@ def test_nothing_listens_beyond_loopback(running: StackInfo) -> None:
 def test_it_is_found_as_it_was_started(running: StackInfo) -> None:
     state_dir = Path(running.environment()["PREFECT_HOME"]).parents[1]
     assert EmbeddedStack(state_dir).find() == running
+
+
+def test_a_preview_needs_nothing_but_what_is_embedded(
+    running: StackInfo, state: Path, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in running.environment():
+        monkeypatch.setenv(name, "")  # the command sets them, which is to be undone
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("BATCHGEN_STATE_DIR", str(state))
+    source = tmp_path / "p.jsonl"
+    source.write_text('{"prompt": "Name a colour."}\n', encoding="utf-8")
+    previewed = run("preview", "prompt", "--source", str(source), "--json")
+    assert (previewed.code, previewed.document["records"][0]["accepted"]) == (0, True)

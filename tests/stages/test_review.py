@@ -175,6 +175,7 @@ def test_records_are_sent_back_by_a_rule(start_pipeline: StartPipeline) -> None:
         ("stars >", "no expression"),
         ("stars > 1", "m3"),
         ("colour == 'red'", "'colour' is undefined"),
+        ("colour is none or stars is none", "'colour' is undefined"),
         ("title == 'other'", "no accepted record"),
         ("''.__class__.mro()", "unsafe"),
         ("", "no expression"),

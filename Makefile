@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
-JOBS ?= 2
+JOBS ?= 3
 
 .PHONY: help install lint test coverage test-faults soak test-deployed test-ui demo bench bench-test-code bench-dedup bench-catalogues \
 	bench-csv bench-manager bench-tokens up down lock

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from jinja2 import StrictUndefined, TemplateError
@@ -28,7 +29,14 @@ class CannotRender(Exception):
 
 def environment() -> ImmutableSandboxedEnvironment:
     """Where templates are rendered: sandboxed, and a column that is not there is an error."""
-    return ImmutableSandboxedEnvironment(undefined=StrictUndefined, keep_trailing_newline=False)
+    made = ImmutableSandboxedEnvironment(undefined=StrictUndefined, keep_trailing_newline=False)
+    made.filters["tojson"] = _as_json
+    return made
+
+
+def _as_json(value: Any, indent: int | None = None) -> str:
+    """JSON as people write it: Jinja's own is for web pages, with escapes for ü and &, and sorts the keys."""
+    return json.dumps(value, ensure_ascii=False, indent=indent)
 
 
 class RowTemplate:

@@ -44,6 +44,14 @@ def connect(needed: Collection[Part]) -> Settings:
     return Settings.load()
 
 
+def find_redis() -> Settings:
+    """Settings with the embedded Redis, where no other has an address and that one runs; nothing is started."""
+    settings = load_settings()
+    if not is_configured(Part.REDIS, settings) and (running := EmbeddedStack(settings.state_dir).find()) is not None:
+        use(running.only((Part.REDIS,)))
+    return Settings.load()
+
+
 def use(stack: StackInfo) -> None:
     """Point this process at the stack; a poll interval of the user's own stays."""
     chosen = os.environ.get(_POLL)

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from batchgen.cli.connections import load_settings
+from batchgen.cli.connections import find_redis, load_settings
 from batchgen.cli.job_options import job_options, request
 from batchgen.cli.output import json_option, print_json, say
 from batchgen.models import Estimate
@@ -27,7 +27,7 @@ def estimate(*, exact: bool, as_json: bool, **given: Any) -> int:
 
 def show_estimate(wanted: JobRequest, *, as_json: bool, exact: bool = False) -> int:
     """Read the source, count, print; nothing is recorded or sent."""
-    with Services(load_settings()) as services:
+    with Services(find_redis()) as services:
         estimated = services.estimate(wanted, exact=exact)
     if as_json:
         print_json(estimate_document(wanted, estimated))
@@ -36,7 +36,7 @@ def show_estimate(wanted: JobRequest, *, as_json: bool, exact: bool = False) -> 
     batches = f"{estimated.batches:,} {'batch' if estimated.batches == 1 else 'batches'}"
     say(
         f"{estimated.records:,} records, {found.requests:,} requests in {batches}, "
-        f"model {estimated.model}. {_tokens(found)}"
+        f"model {estimated.model} ({estimated.model_reason}). {_tokens(found)}"
     )
     say(
         ("At batch price" if found.output_tokens is not None else "For the input alone, at batch price")

@@ -133,14 +133,31 @@ def test_it_is_found_as_it_was_started(running: StackInfo) -> None:
     assert EmbeddedStack(state_dir).find() == running
 
 
+def of_a_user(running: StackInfo, state: Path, patch: pytest.MonkeyPatch) -> None:
+    """The environment of a user who has set nothing but where the stack lies."""
+    for name in running.environment():
+        patch.setenv(name, "")  # commands set them, which is to be undone
+        patch.delenv(name)
+    patch.setenv("BATCHGEN_STATE_DIR", str(state))
+
+
 def test_a_preview_needs_nothing_but_what_is_embedded(
     running: StackInfo, state: Path, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in running.environment():
-        monkeypatch.setenv(name, "")  # the command sets them, which is to be undone
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("BATCHGEN_STATE_DIR", str(state))
+    of_a_user(running, state, monkeypatch)
     source = tmp_path / "p.jsonl"
     source.write_text('{"prompt": "Name a colour."}\n', encoding="utf-8")
     previewed = run("preview", "prompt", "--source", str(source), "--json")
     assert (previewed.code, previewed.document["records"][0]["accepted"]) == (0, True)
+
+
+def test_an_estimate_knows_of_the_answers_in_the_embedded_redis(
+    running: StackInfo, state: Path, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of_a_user(running, state, monkeypatch)
+    source = tmp_path / "p.jsonl"
+    source.write_text('{"prompt": "Name a colour."}\n', encoding="utf-8")
+    done = run("generate", "prompt", "--source", str(source), "--approve", "--json").document
+    of_a_user(running, state, monkeypatch)
+    told = run("estimate", "prompt", "--source", str(source), "--json").document
+    assert told["output_tokens"] == done["usage"]["output_tokens"]

@@ -139,6 +139,13 @@ def test_a_new_type_is_written_listed_previewed_and_generated_without_python(
     assert (done.code, done.document["data_type"], done.document["accepted"]) == (0, "shop_texts", 3)
 
 
+def test_values_stand_in_a_prompt_as_they_are_written() -> None:
+    row = {"name": "Messer & Küche <groß>", "brand": "l'office 컵"}
+    assert orjson.loads(prompt := PromptTemplate("{{ row | tojson }}").render(row)) == row
+    assert prompt.index("Küche") < prompt.index("l'office")
+    assert "&" in prompt
+
+
 @pytest.mark.parametrize("prompt", ["{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", "{{ 'a' * 10**15 }}"])
 def test_a_template_that_never_ends_makes_bad_rows(prompt: str) -> None:
     with pytest.raises(RowProblem, match="cannot be made"):

@@ -78,8 +78,8 @@ def _print_table(report: dict[str, Any]) -> None:
         "Answers",
         "Accepted",
         "Input",
-        "Cached",
-        "Written",
+        "From cache",
+        "Into cache",
         "Output",
         "Reasoning",
         "Cost",
@@ -89,7 +89,7 @@ def _print_table(report: dict[str, Any]) -> None:
     for name in (*names, f"On {baseline}", "Saved"):
         table.add_column(name, justify="right")
     for row in (*report["rows"], {by: "all", **report["total"]}):
-        table.add_row(str(row[by]) or "-", *_cells(row))
+        table.add_row(str(row[by]) or "outside of jobs", *_cells(row))
     console.print(table)
     for cap in report["budgets"]:
         console.print(

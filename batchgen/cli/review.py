@@ -71,6 +71,9 @@ def review(
         if as_json:
             print_json(summary)
         else:
+            decided = batch.decisions[-1]
+            what = "records" if record_ids is None else "items"  # an item may be a part of a record
+            say(f"Decided: {decided.action}, {decided.records:,} {what if decided.records != 1 else what[:-1]}.")
             print_job(summary)
         return 0 if succeeded(summary) else 1
 

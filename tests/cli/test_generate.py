@@ -59,7 +59,8 @@ def test_review_sends_named_records_back(configured: Pipeline, run: Run, tmp_pat
     told = run("review", "mine-0001", "--retry", "--note", "shorter", "--items", str(tmp_path / "items"), "--json")
     assert (told.code, told.document["status"], told.document["pending"]) == (1, "PENDING", 1)
     run("advance", "--json")
-    assert run("review", "mine-0001", "--approve", "--json").code == 0
+    approved = run("review", "mine-0001", "--approve")
+    assert (approved.code, "Decided: approve, 3 records." in approved.err) == (0, True)
 
 
 def test_a_review_without_a_decision_decides_nothing(configured: Pipeline, run: Run) -> None:

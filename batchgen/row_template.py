@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from jinja2 import StrictUndefined, TemplateError
@@ -10,7 +11,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 ROW = "row"
 """In a template, the row as an object: for columns whose names are no Python names, and for loops."""
-_CANNOT_BE_MADE = (
+FAILURES = (
     TemplateError,
     TypeError,
     ValueError,
@@ -20,7 +21,7 @@ _CANNOT_BE_MADE = (
     RuntimeError,
     MemoryError,
 )
-"""What a template may raise that is sound and does not suit its row."""
+"""What a template or an expression may raise that is sound and does not suit its row."""
 
 
 class CannotRender(Exception):
@@ -39,6 +40,11 @@ def _as_json(value: Any, indent: int | None = None) -> str:
     return json.dumps(value, ensure_ascii=False, indent=indent)
 
 
+def names_of(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a template or an expression knows of a row: its columns as names, and the whole of it."""
+    return {name: value for name, value in values.items() if name.isidentifier()} | {ROW: values}
+
+
 class RowTemplate:
     """A template that is known to be one."""
 
@@ -47,10 +53,9 @@ class RowTemplate:
 
     def render(self, values: dict[str, Any]) -> str:
         """Return the text of a row; raises CannotRender."""
-        names = {name: value for name, value in values.items() if name.isidentifier()}
         try:
-            text = self._template.render(names | {ROW: values})
-        except _CANNOT_BE_MADE as error:
+            text = self._template.render(names_of(values))
+        except FAILURES as error:
             raise CannotRender(f"the prompt cannot be made from it: {str(error) or type(error).__name__}") from None
         if not text.strip():
             raise CannotRender("its prompt is empty")

@@ -7,9 +7,11 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
-from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError
+from jinja2 import StrictUndefined, TemplateSyntaxError
 from jinja2.environment import TemplateExpression
 from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from batchgen.row_template import FAILURES, names_of
 
 
 class NotComparable(Exception):
@@ -51,12 +53,10 @@ def _of_what_is_there(test: Callable[[Any], bool]) -> Callable[[Any], bool]:
 def holds(text: str, values: Mapping[str, Any]) -> bool:
     """Tell whether an expression is true of a row; raises NotComparable."""
     try:
-        result = expression(text)(
-            {name: value for name, value in values.items() if name.isidentifier()} | {"row": values}
-        )
+        result = expression(text)(names_of(values))
         if isinstance(result, StrictUndefined):
             raise NotComparable(f"where: it names a column that is not there: {text}")
-    except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError, RuntimeError, MemoryError) as error:
+    except FAILURES as error:
         raise NotComparable(f"where: {error}") from None
     return bool(result)
 

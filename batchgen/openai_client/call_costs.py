@@ -37,12 +37,12 @@ def record_call(
 ) -> CallCost:
     """Have the tokens of a response body recorded; where that cannot be, the answer, which is paid, is worth more."""
     usage, simulated = usage_of(answered, endpoint), is_simulated(answered)
-    cost = CallCost(usage, manager.catalog.price(model, usage, batch=False), simulated)
     key = f"ordinary:{uuid.uuid4().hex}"  # of this call: some servers give every answer the same id
     try:
-        manager.track_usage(
+        cost = manager.track_usage(
             service=service, model=model, usage=usage, key=key, batch=False, simulated=simulated, **labels
         )
     except Unavailable as away:
         log.warning("usage_not_recorded", service=service, model=model, problem=str(away), **usage.model_dump())
-    return cost
+        cost = manager.catalog.price(model, usage, batch=False)
+    return CallCost(usage, cost, simulated)

@@ -133,7 +133,7 @@ def test_it_is_found_as_it_was_started(running: StackInfo) -> None:
     assert EmbeddedStack(state_dir).find() == running
 
 
-def of_a_user(running: StackInfo, state: Path, patch: pytest.MonkeyPatch) -> None:
+def without_addresses(running: StackInfo, state: Path, patch: pytest.MonkeyPatch) -> None:
     """The environment of a user who has set nothing but where the stack lies."""
     for name in running.environment():
         patch.setenv(name, "")  # commands set them, which is to be undone
@@ -141,23 +141,24 @@ def of_a_user(running: StackInfo, state: Path, patch: pytest.MonkeyPatch) -> Non
     patch.setenv("BATCHGEN_STATE_DIR", str(state))
 
 
-def test_a_preview_needs_nothing_but_what_is_embedded(
-    running: StackInfo, state: Path, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    of_a_user(running, state, monkeypatch)
+@pytest.fixture
+def prompts(running: StackInfo, state: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A source of that user."""
+    without_addresses(running, state, monkeypatch)
     source = tmp_path / "p.jsonl"
     source.write_text('{"prompt": "Name a colour."}\n', encoding="utf-8")
-    previewed = run("preview", "prompt", "--source", str(source), "--json")
+    return str(source)
+
+
+def test_a_preview_needs_nothing_but_what_is_embedded(run: Run, prompts: str) -> None:
+    previewed = run("preview", "prompt", "--source", prompts, "--json")
     assert (previewed.code, previewed.document["records"][0]["accepted"]) == (0, True)
 
 
 def test_an_estimate_knows_of_the_answers_in_the_embedded_redis(
-    running: StackInfo, state: Path, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    running: StackInfo, state: Path, run: Run, prompts: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    of_a_user(running, state, monkeypatch)
-    source = tmp_path / "p.jsonl"
-    source.write_text('{"prompt": "Name a colour."}\n', encoding="utf-8")
-    done = run("generate", "prompt", "--source", str(source), "--approve", "--json").document
-    of_a_user(running, state, monkeypatch)
-    told = run("estimate", "prompt", "--source", str(source), "--json").document
+    done = run("generate", "prompt", "--source", prompts, "--approve", "--json").document
+    without_addresses(running, state, monkeypatch)
+    told = run("estimate", "prompt", "--source", prompts, "--json").document
     assert told["output_tokens"] == done["usage"]["output_tokens"]
